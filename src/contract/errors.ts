@@ -1,0 +1,399 @@
+/** Who has to act on an error: the caller of a function, the operator of Cordon, or Cordon itself. */
+export type Fault = 'caller' | 'operator' | 'internal';
+
+interface ErrorRow {
+  readonly fault: Fault;
+  /** HTTP status that a caller or a client of the control API sees. */
+  readonly status: number;
+  readonly summary: string;
+  /** What to do next, as an imperative sentence. */
+  readonly next: string;
+}
+
+function row(fault: Fault, status: number, summary: string, next: string): ErrorRow {
+  return { fault, status, summary, next };
+}
+
+/**
+ * Every error that Cordon can name. A code never changes its meaning; docs/ERRORS.md is generated from
+ * this table, and a test fails when they differ.
+ */
+export const ERRORS = {
+  // Gateway: what a caller sent.
+  CORDON_REQUEST_MALFORMED: row(
+    'caller',
+    400,
+    'The request is not one well-formed HTTP request.',
+    'Send a request that follows RFC 9110 and RFC 9112.',
+  ),
+  CORDON_TARGET_REFUSED: row(
+    'caller',
+    400,
+    'The request target is ambiguous or not canonical.',
+    'Send a path without encoded separators, dot segments, empty segments or backslashes.',
+  ),
+  CORDON_HOST_REFUSED: row(
+    'caller',
+    400,
+    'The Host header is missing, repeated or malformed.',
+    'Send exactly one valid Host header.',
+  ),
+  CORDON_ROUTE_UNKNOWN: row(
+    'caller',
+    404,
+    'No route matches this host and path.',
+    'Check the path against the routes in cordon.jsonc.',
+  ),
+  CORDON_METHOD_REFUSED: row(
+    'caller',
+    405,
+    'The route exists but not for this method.',
+    'Use a method that the Allow header lists.',
+  ),
+  CORDON_UNAUTHENTICATED: row('caller', 401, 'The caller is not known.', 'Send valid credentials.'),
+  CORDON_FORBIDDEN: row('caller', 403, 'The caller may not do this.', 'Ask the operator for access.'),
+  CORDON_BODY_TOO_LARGE: row(
+    'caller',
+    413,
+    'The request body is larger than the route allows.',
+    'Send a smaller body or raise limits.body in cordon.jsonc.',
+  ),
+  CORDON_URL_TOO_LONG: row(
+    'caller',
+    414,
+    'The request target is longer than allowed.',
+    'Send a shorter path and query.',
+  ),
+  CORDON_HEADERS_TOO_LARGE: row(
+    'caller',
+    431,
+    'The request headers are larger or more than allowed.',
+    'Send fewer and shorter headers.',
+  ),
+  CORDON_REQUEST_TIMEOUT: row(
+    'caller',
+    408,
+    'The request was not sent in time.',
+    'Send the whole request within the time limit.',
+  ),
+  CORDON_UPGRADE_REFUSED: row(
+    'caller',
+    426,
+    'The upgrade is not one that this route accepts.',
+    'Open a WebSocket on a route whose function accepts one.',
+  ),
+  CORDON_CALLER_LEFT: row(
+    'caller',
+    499,
+    'The caller closed the connection before the response was complete.',
+    'Nothing to do.',
+  ),
+  // Gateway and pool: load.
+  CORDON_OVERLOADED: row(
+    'operator',
+    503,
+    'More requests are waiting than the limits allow.',
+    'Retry after the time in Retry-After, or raise limits.instances.',
+  ),
+  CORDON_DRAINING: row('operator', 503, 'The server is shutting down.', 'Retry the request.'),
+  // Running a function.
+  CORDON_FUNCTION_TIMEOUT: row(
+    'operator',
+    504,
+    'The function did not finish within limits.time.',
+    'Make the function faster or raise limits.time.',
+  ),
+  CORDON_FUNCTION_ERROR: row(
+    'operator',
+    500,
+    'The function threw an error.',
+    'Find the error by its id with `cordon logs`.',
+  ),
+  CORDON_FUNCTION_CRASHED: row(
+    'operator',
+    502,
+    'The instance that served the request ended.',
+    'Find the reason by its id with `cordon logs`.',
+  ),
+  CORDON_FUNCTION_MEMORY: row(
+    'operator',
+    502,
+    'The instance used more memory than limits.memory.',
+    'Use less memory or raise limits.memory.',
+  ),
+  CORDON_FUNCTION_RESPONSE: row(
+    'operator',
+    502,
+    'The function returned something that is not a usable Response.',
+    'Return a Response from the handler.',
+  ),
+  CORDON_RESPONSE_TOO_LARGE: row(
+    'operator',
+    502,
+    'The response is larger than limits.response.',
+    'Answer with less or raise limits.response.',
+  ),
+  CORDON_SANDBOX_FAILED: row('internal', 503, 'A sandbox could not be started.', 'Run `cordon doctor`.'),
+  CORDON_CHANNEL_VIOLATION: row(
+    'internal',
+    502,
+    'A sandbox broke the channel protocol and was killed.',
+    'Look at the security events with `cordon logs --security`.',
+  ),
+  CORDON_INTERNAL: row(
+    'internal',
+    500,
+    'Cordon failed.',
+    'Find the cause by its id in the server log and report it.',
+  ),
+  // Manifest.
+  CORDON_MANIFEST_MISSING: row(
+    'operator',
+    400,
+    'There is no cordon.jsonc here.',
+    'Run `cordon init`, or name the folder that holds it.',
+  ),
+  CORDON_MANIFEST_SYNTAX: row(
+    'operator',
+    400,
+    'cordon.jsonc is not valid JSON with comments.',
+    'Fix the syntax at the place shown.',
+  ),
+  CORDON_MANIFEST_INVALID: row(
+    'operator',
+    400,
+    'cordon.jsonc does not follow its schema.',
+    'Fix the key at the place shown.',
+  ),
+  // Deploy.
+  CORDON_ENTRY_MISSING: row(
+    'operator',
+    400,
+    'The entry module of a function does not exist.',
+    'Create the file or fix `entry`.',
+  ),
+  CORDON_BUNDLE_FAILED: row(
+    'operator',
+    400,
+    'The code could not be bundled.',
+    'Fix the error at the place shown.',
+  ),
+  CORDON_IMPORT_MISSING: row(
+    'operator',
+    400,
+    'An import could not be resolved.',
+    'Install the package or fix the path.',
+  ),
+  CORDON_BUNDLE_TOO_LARGE: row(
+    'operator',
+    413,
+    'The bundle is larger than allowed.',
+    'Import less or split the function.',
+  ),
+  CORDON_ARCHIVE_REFUSED: row(
+    'operator',
+    400,
+    'The uploaded source archive is not acceptable.',
+    'Deploy plain files below the app folder, without links.',
+  ),
+  CORDON_SOURCE_TOO_LARGE: row(
+    'operator',
+    413,
+    'The uploaded source is larger than allowed.',
+    'Import fewer or smaller files.',
+  ),
+  CORDON_HANDLER_INVALID: row(
+    'operator',
+    400,
+    'The entry module does not export a usable handler.',
+    'Export default an object with a `fetch` function.',
+  ),
+  CORDON_IMPORT_THREW: row(
+    'operator',
+    400,
+    'The module threw an error while it was loaded.',
+    'Fix the error at the place shown.',
+  ),
+  CORDON_CHECK_TIMEOUT: row(
+    'operator',
+    400,
+    'The module did not finish loading in time.',
+    'Do less work at the top level of the module.',
+  ),
+  CORDON_ROUTE_CONFLICT: row(
+    'operator',
+    409,
+    'Another app already serves this host, path and method.',
+    'Change the route or give the app its own `hosts`.',
+  ),
+  CORDON_APP_UNKNOWN: row(
+    'operator',
+    404,
+    'There is no app with this name.',
+    'List the apps with `cordon deploy --list`.',
+  ),
+  CORDON_FUNCTION_UNKNOWN: row(
+    'operator',
+    404,
+    'The app has no function with this name.',
+    'Check the name against cordon.jsonc.',
+  ),
+  CORDON_DEPLOYMENT_UNKNOWN: row(
+    'operator',
+    404,
+    'There is no such deployment.',
+    'List the deployments with `cordon rollback --list`.',
+  ),
+  CORDON_CANARY_INVALID: row(
+    'operator',
+    400,
+    'The canary weight is not usable.',
+    'Give a whole number of percent from 0 to 100.',
+  ),
+  // Control API.
+  CORDON_TOKEN_MISSING: row(
+    'operator',
+    401,
+    'The control API needs a token.',
+    'Set CORDON_TOKEN or run `cordon up` on this machine.',
+  ),
+  CORDON_TOKEN_REFUSED: row(
+    'operator',
+    401,
+    'The control API does not accept this token.',
+    'Use the token that `cordon up` showed at its first start.',
+  ),
+  CORDON_INPUT_INVALID: row(
+    'operator',
+    400,
+    'The input does not follow the schema of this operation.',
+    'Fix the field that is named.',
+  ),
+  CORDON_OPERATION_UNKNOWN: row(
+    'operator',
+    404,
+    'The control API has no such operation.',
+    'See the OpenAPI document at /v1/openapi.json.',
+  ),
+  CORDON_ORIGIN_REFUSED: row(
+    'operator',
+    403,
+    'The control API does not answer web pages.',
+    'Use the `cordon` command or a program that sends no Origin header.',
+  ),
+  CORDON_CREDENTIALS_INVALID: row(
+    'operator',
+    400,
+    'The credentials file cannot be used.',
+    'Remove the file and start the server with `cordon up`, or set CORDON_URL and CORDON_TOKEN.',
+  ),
+  CORDON_SERVER_UNREACHABLE: row(
+    'operator',
+    503,
+    'No Cordon server answers at this address.',
+    'Start one with `cordon up`.',
+  ),
+  // Command line.
+  CORDON_USAGE: row('operator', 400, 'The command line is not usable.', 'See `cordon --help`.'),
+  CORDON_FILE_EXISTS: row(
+    'operator',
+    409,
+    'A file is in the way, and Cordon does not overwrite files.',
+    'Choose an empty folder or move the file away.',
+  ),
+  // Start and state.
+  CORDON_PORT_TAKEN: row(
+    'operator',
+    500,
+    'The port is used by another program.',
+    'Stop that program or choose another port.',
+  ),
+  CORDON_ADDRESS_REFUSED: row(
+    'operator',
+    500,
+    'The server cannot listen on this address.',
+    'Choose an address of this machine; the control API listens on loopback only.',
+  ),
+  CORDON_DATA_UNWRITABLE: row(
+    'operator',
+    500,
+    'The data folder cannot be written.',
+    'Give the user that runs Cordon write access or choose another folder.',
+  ),
+  CORDON_DATA_LOCKED: row(
+    'operator',
+    500,
+    'Another server uses this data folder.',
+    'Stop the other server or choose another folder.',
+  ),
+  CORDON_DATA_NEWER: row(
+    'operator',
+    500,
+    'The data folder was written by a newer Cordon.',
+    'Start the newer version.',
+  ),
+  CORDON_STORE_FULL: row('operator', 507, 'The disk of the data folder is full.', 'Free some space.'),
+  CORDON_STORE_FAILED: row(
+    'internal',
+    500,
+    'The store could not carry out an operation.',
+    'Look at the cause in the server log.',
+  ),
+  CORDON_STORE_CONFLICT: row('internal', 409, 'The state changed in the meantime.', 'Try again.'),
+  CORDON_OBJECT_MISSING: row('internal', 404, 'A stored object does not exist.', 'Deploy again.'),
+  CORDON_OBJECT_CORRUPT: row(
+    'internal',
+    500,
+    'A stored object does not match its hash.',
+    'Deploy again and check the disk.',
+  ),
+  CORDON_SANDBOX_UNAVAILABLE: row(
+    'operator',
+    500,
+    'This machine cannot make a sandbox.',
+    'Run `cordon doctor` and follow it.',
+  ),
+} as const satisfies Record<string, ErrorRow>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** Facts for the operator: file, line, limit, rule. Never sent to the caller of a function. */
+export type ErrorDetails = Readonly<Record<string, unknown>>;
+
+/**
+ * The one error class of the host. `message` says what cannot be done, to what, because of what; `next`
+ * says what to do about it. `cause` stays on the host.
+ */
+export class CordonError extends Error {
+  override readonly name = 'CordonError';
+  readonly code: ErrorCode;
+  readonly details: ErrorDetails;
+
+  constructor(code: ErrorCode, message?: string, options: { details?: ErrorDetails; cause?: unknown } = {}) {
+    super(
+      message ?? ERRORS[code].summary,
+      options.cause === undefined ? undefined : { cause: options.cause },
+    );
+    this.code = code;
+    this.details = options.details ?? {};
+  }
+
+  get fault(): Fault {
+    return ERRORS[this.code].fault;
+  }
+
+  get status(): number {
+    return ERRORS[this.code].status;
+  }
+
+  get next(): string {
+    return ERRORS[this.code].next;
+  }
+}
+
+/** Turns whatever was thrown into a `CordonError`; what is not one becomes `CORDON_INTERNAL` with its cause. */
+export function toCordonError(thrown: unknown): CordonError {
+  if (thrown instanceof CordonError) return thrown;
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  return new CordonError('CORDON_INTERNAL', message, { cause: thrown });
+}

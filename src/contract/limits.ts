@@ -1,0 +1,102 @@
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const SECOND_MS = 1000;
+
+interface LimitRow {
+  readonly value: number;
+  readonly unit: 'bytes' | 'ms' | 'count' | 'per second';
+  readonly why: string;
+}
+
+function limit(value: number, unit: LimitRow['unit'], why: string): LimitRow {
+  return { value, unit, why };
+}
+
+/**
+ * Every bound that is fixed by Cordon rather than by a manifest. docs/LIMITS.md is generated from this
+ * table. Each has a test at the limit and one past it.
+ */
+export const LIMITS = {
+  // Gateway
+  headersBytesMax: limit(32 * KIB, 'bytes', 'request line and headers together'),
+  headersCountMax: limit(100, 'count', 'header fields in a request'),
+  urlBytesMax: limit(8 * KIB, 'bytes', 'request target'),
+  headersTimeoutMs: limit(10 * SECOND_MS, 'ms', 'time to send all headers'),
+  bodyIdleTimeoutMs: limit(20 * SECOND_MS, 'ms', 'pause inside a request body'),
+  keepAliveTimeoutMs: limit(15 * SECOND_MS, 'ms', 'idle kept-alive connection'),
+  writeIdleTimeoutMs: limit(30 * SECOND_MS, 'ms', 'caller that does not read its response'),
+  connectionsMax: limit(10_000, 'count', 'open connections of a listener'),
+  connectionsPerAddressMax: limit(1_000, 'count', 'open connections of one address'),
+  requestsInFlightMax: limit(2_000, 'count', 'requests in flight in the whole gateway'),
+  drainTimeoutMs: limit(10 * SECOND_MS, 'ms', 'requests in flight at SIGTERM'),
+  responseHeadersBytesMax: limit(32 * KIB, 'bytes', 'headers of a function response'),
+  pipelinedRequestsMax: limit(32, 'count', 'requests in flight on one connection'),
+  collectedBodyBytesMax: limit(
+    64 * KIB,
+    'bytes',
+    'request body that is collected and sent to an instance in one go',
+  ),
+  lingerTimeoutMs: limit(1 * SECOND_MS, 'ms', 'time to read away what a refused caller still sends'),
+  lingerBytesMax: limit(1 * MIB, 'bytes', 'bytes read away from a refused caller'),
+  webSocketsMax: limit(5_000, 'count', 'open WebSockets of a listener'),
+  webSocketPingMs: limit(30 * SECOND_MS, 'ms', 'time between pings, and for the answer to one'),
+  webSocketMessageBytesMax: limit(1 * MIB, 'bytes', 'one WebSocket message, either way'),
+  securityEventsPerSecondMax: limit(20, 'per second', 'security events of one kind that the gateway records'),
+  // Channel to an instance
+  frameBytesMax: limit(1 * MIB + 4 * KIB, 'bytes', 'payload of one frame from a guest'),
+  streamWindowBytes: limit(256 * KIB, 'bytes', 'unacknowledged bytes of one stream and direction'),
+  streamsPerInstanceMax: limit(1_000, 'count', 'streams open on one channel'),
+  channelBufferBytesMax: limit(16 * MIB, 'bytes', 'bytes that wait to be written to one guest'),
+  logBytesPerSecondMax: limit(64 * KIB, 'per second', 'log output of one instance'),
+  logLineBytesMax: limit(8 * KIB, 'bytes', 'one log line of a guest'),
+  // Instances
+  sandboxStartTimeoutMs: limit(10 * SECOND_MS, 'ms', 'time from start to ready'),
+  assignTimeoutMs: limit(10 * SECOND_MS, 'ms', 'time for a bundle to load'),
+  pingTimeoutMs: limit(100, 'ms', 'answer to a ping after a deadline passed'),
+  poolSize: limit(4, 'count', 'anonymous sandboxes kept warm'),
+  bootsInFlightMax: limit(2, 'count', 'sandboxes that boot at the same time'),
+  instancesTotalMax: limit(500, 'count', 'instances on one machine'),
+  queuePerFunctionMax: limit(1_000, 'count', 'requests that wait for an instance of one function'),
+  queueTotalMax: limit(4_000, 'count', 'requests that wait for an instance'),
+  queueTimeoutMs: limit(10 * SECOND_MS, 'ms', 'time a request waits for an instance'),
+  instanceIdleMs: limit(60 * SECOND_MS, 'ms', 'idle time after which an instance is retired'),
+  instanceRequestsMax: limit(100_000, 'count', 'requests after which an instance is retired'),
+  instancePidsMax: limit(64, 'count', 'threads and processes of one sandbox'),
+  instanceFilesMax: limit(64, 'count', 'open descriptors of one sandbox'),
+  // Manifest defaults and ceilings
+  functionTimeMsDefault: limit(10 * SECOND_MS, 'ms', 'limits.time when the manifest is silent'),
+  functionTimeMsMax: limit(900 * SECOND_MS, 'ms', 'highest limits.time'),
+  functionMemoryBytesDefault: limit(128 * MIB, 'bytes', 'limits.memory when the manifest is silent'),
+  functionMemoryBytesMin: limit(64 * MIB, 'bytes', 'lowest limits.memory'),
+  functionMemoryBytesMax: limit(4096 * MIB, 'bytes', 'highest limits.memory'),
+  functionConcurrencyDefault: limit(20, 'count', 'limits.concurrency when the manifest is silent'),
+  functionInstancesDefault: limit(10, 'count', 'limits.instances when the manifest is silent'),
+  requestBodyBytesDefault: limit(10 * MIB, 'bytes', 'limits.body when the manifest is silent'),
+  responseBytesDefault: limit(1024 * MIB, 'bytes', 'limits.response when the manifest is silent'),
+  // Deploy
+  sourceBytesMax: limit(64 * MIB, 'bytes', 'source archive, unpacked'),
+  sourceFilesMax: limit(20_000, 'count', 'files in a source archive'),
+  bundleBytesMax: limit(10 * MIB, 'bytes', 'bundle of one function'),
+  manifestBytesMax: limit(256 * KIB, 'bytes', 'cordon.jsonc'),
+  functionsPerAppMax: limit(200, 'count', 'functions in one manifest'),
+  buildTimeoutMs: limit(30 * SECOND_MS, 'ms', 'bundling of one function'),
+  // Control API and evidence
+  controlBodyBytesMax: limit(96 * MIB, 'bytes', 'body of a control request'),
+  controlJsonBytesMax: limit(16 * MIB, 'bytes', 'JSON body of a control request'),
+  controlConnectionsMax: limit(256, 'count', 'open connections to the control API'),
+  controlBodyTimeoutMs: limit(120 * SECOND_MS, 'ms', 'time to send a whole control request'),
+  controlHeartbeatMs: limit(15 * SECOND_MS, 'ms', 'silence on a log stream before a heartbeat'),
+  logStreamBufferBytesMax: limit(
+    1 * MIB,
+    'bytes',
+    'log lines that wait for a slow reader before it is cut off',
+  ),
+  logStreamsMax: limit(32, 'count', 'log streams open at the same time'),
+  invokeResponseBytesMax: limit(16 * MIB, 'bytes', 'response that an invocation by the control API returns'),
+  logRowsMax: limit(100_000, 'count', 'log lines kept'),
+  eventRowsMax: limit(100_000, 'count', 'security events kept'),
+  storeBatchMax: limit(1_000, 'count', 'transactions in one group commit'),
+  storeQueueMax: limit(20_000, 'count', 'transactions that wait for the store'),
+} as const satisfies Record<string, LimitRow>;
+
+export type LimitName = keyof typeof LIMITS;

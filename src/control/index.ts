@@ -1,0 +1,21 @@
+/**
+ * The control API: how an operator deploys, rolls back, invokes and reads the evidence. It promises that
+ * one table says what there is, for the listener, the OpenAPI document and the client alike; that it
+ * listens on loopback only; that a web page cannot reach it; and that every refusal is recorded. It
+ * refuses whatever carries no token that the store knows, and input that its schemas do not name.
+ */
+export { createControlServer } from './server.ts';
+export type { ControlServer, ControlServerOptions } from './server.ts';
+export { ensureFirstToken, isTokenForm, newToken, verifyToken } from './tokens.ts';
+export { openApiDocument } from './openapi.ts';
+export type { ControlApi } from './table.ts';
+export type { ControlCatalogue, ControlDeployer, ControlServices, DeployOutcome } from './port.ts';
+export type {
+  AppView,
+  DeploymentView,
+  ErrorBody,
+  FunctionView,
+  LogLineView,
+  SecurityEventView,
+  ServerStatus,
+} from './schema.ts';

@@ -1,0 +1,56 @@
+import type { Alias, Deployment, FunctionRef } from '../deploy/index.ts';
+import type { Evidence } from '../evidence/index.ts';
+import type { Dispatcher } from '../pool/index.ts';
+import type { ServerStatus } from './schema.ts';
+
+/** What a deploy did. */
+export interface DeployOutcome {
+  readonly deployment: Deployment;
+  readonly alias: Alias;
+  /** True when the app already served exactly this deployment. */
+  readonly unchanged: boolean;
+  /** What was done, in order, with the time that each took. */
+  readonly steps: readonly { readonly name: string; /** Milliseconds. */ readonly ms: number }[];
+  /** What the operator should know and nothing refused. */
+  readonly warnings: readonly string[];
+}
+
+/** Turns source into deployments. */
+export interface ControlDeployer {
+  /**
+   * Builds, checks and publishes the source in a tar archive for `app`.
+   * `canary`: percent of the requests for the new deployment; null makes it live.
+   * Errors: all of the manifest and deploy codes.
+   */
+  deploy(app: string, archive: Uint8Array, options: { readonly canary: number | null }): Promise<DeployOutcome>;
+}
+
+/** Knows the apps and moves their aliases. Where there is no such app: CORDON_APP_UNKNOWN. */
+export interface ControlCatalogue {
+  aliases(): Promise<readonly Alias[]>;
+  alias(app: string): Promise<Alias>;
+  /** Newest first. */
+  deployments(app: string): Promise<readonly Deployment[]>;
+  /** By full id. Errors: CORDON_DEPLOYMENT_UNKNOWN. */
+  deployment(app: string, id: string): Promise<Deployment>;
+  /** Makes `to` live, or the previous deployment for null. Errors: CORDON_DEPLOYMENT_UNKNOWN. */
+  rollback(app: string, to: string | null): Promise<Alias>;
+  /** Errors: CORDON_DEPLOYMENT_UNKNOWN, CORDON_CANARY_INVALID. */
+  setCanary(app: string, deployment: string, percent: number): Promise<Alias>;
+  clearCanary(app: string): Promise<Alias>;
+  /** Makes the canary live. Errors: CORDON_CANARY_INVALID where there is none. */
+  promoteCanary(app: string): Promise<Alias>;
+  /** The function that a request would reach; null where no route matches. `host` without port. */
+  route(method: string, host: string, path: string): Promise<FunctionRef | null>;
+}
+
+/** All that the operations of the control API work with. The composition root makes it. */
+export interface ControlServices {
+  readonly deployer: ControlDeployer;
+  readonly catalogue: ControlCatalogue;
+  readonly evidence: Evidence;
+  readonly dispatcher: Dispatcher;
+  /** Base URL of the gateway, without a slash at the end; routes are shown below it. */
+  readonly gatewayUrl: string;
+  status(): Promise<ServerStatus>;
+}

@@ -1,0 +1,194 @@
+import { z } from 'zod';
+import { LIMITS } from '../contract/index.ts';
+
+/** Name of an app or a function. */
+export const nameSchema = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]{0,62}$/)
+  .describe('Lower-case letters, digits and hyphens; starts with a letter; at most 63 characters.');
+
+/** Deployment id: all of its 64 hex digits, or at least the first 8. */
+export const deploymentIdSchema = z
+  .string()
+  .regex(/^[0-9a-f]{8,64}$/)
+  .describe('Deployment id: lower-case hex SHA-256, or at least its first 8 digits.');
+
+export const percentSchema = z.coerce.number<number | string>().int().min(0).max(100).describe('Whole percent, 0 to 100.');
+
+const time = z.number().describe('Milliseconds since the Unix epoch.');
+
+export const routeViewSchema = z.object({
+  path: z.string(),
+  methods: z.array(z.string()).nullable().describe('Null: all methods.'),
+  auth: z.string().describe('Who may call.'),
+  url: z.string(),
+});
+
+export const functionViewSchema = z.object({
+  name: z.string(),
+  entry: z.string(),
+  format: z.enum(['script', 'module']),
+  bundleBytes: z.number(),
+  handlers: z.array(z.string()),
+  routes: z.array(routeViewSchema),
+  limits: z.object({
+    timeMs: z.number(),
+    memoryBytes: z.number(),
+    concurrency: z.number(),
+    instances: z.number(),
+    bodyBytes: z.number(),
+    responseBytes: z.number(),
+  }),
+});
+
+export const deploymentViewSchema = z.object({
+  id: z.string(),
+  app: z.string(),
+  createdAt: time,
+  role: z.enum(['live', 'canary', 'previous', 'retained']),
+  functions: z.array(functionViewSchema),
+});
+
+export const appViewSchema = z.object({
+  name: z.string(),
+  hosts: z.array(z.string()).describe('Empty: every host that no app names.'),
+  live: z.string(),
+  canary: z.object({ deployment: z.string(), percent: z.number() }).nullable(),
+  previous: z.string().nullable(),
+  functions: z.array(functionViewSchema).describe('Of the live deployment.'),
+});
+
+export const deployResultSchema = z.object({
+  deployment: deploymentViewSchema,
+  app: appViewSchema,
+  unchanged: z.boolean().describe('True when exactly this deployment was already served.'),
+  steps: z.array(z.object({ name: z.string(), ms: z.number() })),
+  warnings: z.array(z.string()),
+});
+
+// RFC 9110 section 5.5: visible ASCII, space and tab; obs-text is refused.
+const headerValue = z.string().max(8192).regex(/^[\t\x20-\x7e]*$/);
+const headerName = z.string().max(256).regex(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/);
+
+export const headersSchema = z
+  .array(z.tuple([headerName, headerValue]))
+  .max(LIMITS.headersCountMax.value)
+  .describe('Pairs of name and value, in order.');
+
+export const invokeBodySchema = z.strictObject({
+  method: z.string().regex(/^[A-Z]{1,16}$/).default('GET'),
+  path: z
+    .string()
+    .max(LIMITS.urlBytesMax.value)
+    .regex(/^\/(?!\/)[\x21-\x5b\x5d-\x7e]*$/)
+    .default('/')
+    .describe('Path and query as the function sees them.'),
+  headers: headersSchema.default([]),
+  bodyBase64: z.base64().optional(),
+});
+
+export const invokeResultSchema = z.object({
+  request: z.string().describe('Id that finds the log lines.'),
+  instance: z.string().nullable(),
+  status: z.number(),
+  headers: z.array(z.tuple([z.string(), z.string()])),
+  bodyBase64: z.string(),
+  ms: z.number().describe('Milliseconds from dispatch to the last byte.'),
+});
+
+const sequence = z.coerce.number<number | string>().int().min(0);
+
+export const logFilterShape = {
+  app: nameSchema.optional(),
+  function: nameSchema.optional(),
+  request: z.string().max(64).optional(),
+  instance: z.string().max(64).optional(),
+  after: sequence.optional().describe('Only rows after this sequence number.'),
+};
+
+export const limitSchema = z.coerce.number<number | string>().int().min(1).max(1000).optional().describe('Default 100.');
+
+export const logLineSchema = z.object({
+  sequence: z.number(),
+  time,
+  level: z.enum(['debug', 'info', 'warn', 'error']),
+  source: z.enum(['platform', 'function']),
+  app: z.string(),
+  function: z.string(),
+  deployment: z.string(),
+  instance: z.string().nullable(),
+  request: z.string().nullable(),
+  message: z.string(),
+});
+
+export const EVENT_KINDS = [
+  'request.malformed',
+  'request.target_refused',
+  'auth.failed',
+  'limit.exceeded',
+  'sandbox.syscall',
+  'sandbox.memory',
+  'sandbox.timeout',
+  'sandbox.escape_attempt',
+  'channel.violation',
+  'control.refused',
+  'deploy.refused',
+  'platform.unsafe',
+] as const;
+
+export const securityEventSchema = z.object({
+  sequence: z.number(),
+  time,
+  kind: z.string(),
+  severity: z.enum(['info', 'low', 'medium', 'high']),
+  app: z.string().nullable(),
+  function: z.string().nullable(),
+  instance: z.string().nullable(),
+  request: z.string().nullable(),
+  reason: z.string(),
+  detail: z.record(z.string(), z.unknown()),
+});
+
+export const statusSchema = z.object({
+  startedAt: time,
+  gatewayUrl: z.string(),
+  isolation: z.string().describe('Name of the isolation adapter.'),
+  confines: z.boolean().describe('False only with --unsafe-no-sandbox.'),
+  pool: z.object({
+    warm: z.number().describe('Anonymous sandboxes that are ready.'),
+    booting: z.number(),
+    size: z.number().describe('Anonymous sandboxes that the pool keeps.'),
+  }),
+  instances: z.array(
+    z.object({
+      id: z.string(),
+      app: z.string(),
+      function: z.string(),
+      deployment: z.string(),
+      requestsInFlight: z.number(),
+      requestsServed: z.number(),
+      memoryBytes: z.number().nullable(),
+      startedAt: time,
+    }),
+  ),
+  versions: z.record(z.string(), z.string()).describe('Of Cordon, Node.js, Deno and the sandbox.'),
+});
+
+export const errorBodySchema = z.object({
+  error: z.object({
+    code: z.string().describe('Stable code; see the list of errors.'),
+    message: z.string(),
+    next: z.string().describe('What to do about it.'),
+    details: z.record(z.string(), z.unknown()),
+    id: z.string().describe('Finds the security event.'),
+  }),
+});
+
+/** What `GET /v1/status` says. */
+export type ServerStatus = z.output<typeof statusSchema>;
+export type AppView = z.output<typeof appViewSchema>;
+export type FunctionView = z.output<typeof functionViewSchema>;
+export type DeploymentView = z.output<typeof deploymentViewSchema>;
+export type LogLineView = z.output<typeof logLineSchema>;
+export type SecurityEventView = z.output<typeof securityEventSchema>;
+export type ErrorBody = z.output<typeof errorBodySchema>;

@@ -1,0 +1,15 @@
+/**
+ * The HTTP/1.1 front door. It promises that a request reaches a function only as one well-formed message
+ * with one canonical `Target`, after every stage (receive, authenticate, admit, authorize, route) has
+ * agreed, and that what a function answers cannot break the framing of the connection. It refuses what
+ * two parsers could read in two ways, and says no more about a failure than a code and an id.
+ */
+export { createGateway } from './gateway.ts';
+export type { Gateway, GatewayOptions, GatewayStats } from './gateway.ts';
+export { compileRoutes, RouteTable } from './router.ts';
+export type { AppRoutes, RouteMatch, RouteMiss } from './router.ts';
+export { findConflicts } from './conflicts.ts';
+export type { RouteConflict } from './conflicts.ts';
+export { parseTarget } from './target.ts';
+export type { Target } from './target.ts';
+export type { GatewayLimits } from './gateway-limits.ts';

@@ -1,0 +1,107 @@
+/** What the gateway does with a request field of a name. */
+export type Disposition =
+  | 'pass'
+  | 'drop'
+  | 'host'
+  | 'content-length'
+  | 'transfer-encoding'
+  | 'connection'
+  | 'authorization'
+  | 'cookie'
+  | 'origin'
+  | 'upgrade'
+  | 'websocket-key'
+  | 'websocket-version';
+
+const NAMES_REMEMBERED_MAX = 1024;
+const NAME_BYTES_REMEMBERED_MAX = 64;
+
+const SPECIAL: ReadonlyMap<string, Disposition> = new Map<string, Disposition>([
+  ['host', 'host'],
+  ['content-length', 'content-length'],
+  ['transfer-encoding', 'transfer-encoding'],
+  ['connection', 'connection'],
+  ['authorization', 'authorization'],
+  ['cookie', 'cookie'],
+  ['origin', 'origin'],
+  ['upgrade', 'upgrade'],
+  ['sec-websocket-key', 'websocket-key'],
+  ['sec-websocket-version', 'websocket-version'],
+]);
+
+/** Fields of one hop, and fields by which a proxy in front would say who the caller is. Nobody is in front. */
+const DROPPED: ReadonlySet<string> = new Set([
+  'keep-alive',
+  'te',
+  'trailer',
+  'expect',
+  'http2-settings',
+  'sec-websocket-extensions',
+  'sec-websocket-accept',
+  'forwarded',
+  'via',
+  'x-real-ip',
+  'x-real-port',
+  'x-client-ip',
+  'x-client-dn',
+  'x-client-cert',
+  'x-cluster-client-ip',
+  'x-original-url',
+  'x-original-host',
+  'x-original-uri',
+  'x-original-method',
+  'x-rewrite-url',
+  'x-remote-user',
+  'x-remote-addr',
+  'x-remote-ip',
+  'remote-user',
+  'remote-addr',
+  'x-user',
+  'x-authenticated-user',
+  'x-auth-request-user',
+  'x-auth-request-email',
+  'x-host',
+  'x-http-host-override',
+  'x-http-method-override',
+  'x-http-method',
+  'x-method-override',
+  'x-request-id',
+  'true-client-ip',
+  'fastly-client-ip',
+  'client-ip',
+  'client-cert',
+  'client-cert-chain',
+  'ssl-client-cert',
+  'x-ssl-client-cert',
+  'x-azure-clientip',
+  'x-azure-socketip',
+]);
+
+const DROPPED_PREFIX = /^(?:x-forwarded|x-cordon-|cf-|proxy-|x-envoy-|x-amzn-|x-goog-iap-|x-ms-client-principal)/;
+
+const remembered = new Map<string, Disposition>();
+
+/**
+ * What to do with a field. Remembers the spellings of names it has seen, up to a bound, as all requests
+ * share a few dozen. Underscores count as hyphens: frameworks that map both to one name must not be fooled.
+ */
+export function dispositionOf(name: string): Disposition {
+  const known = remembered.get(name);
+  if (known !== undefined) return known;
+  const disposition = judge(name);
+  if (name.length <= NAME_BYTES_REMEMBERED_MAX) {
+    if (remembered.size >= NAMES_REMEMBERED_MAX) remembered.clear();
+    remembered.set(name, disposition);
+  }
+  return disposition;
+}
+
+function judge(name: string): Disposition {
+  const lower = name.toLowerCase();
+  const special = SPECIAL.get(lower);
+  if (special !== undefined) return special;
+  const hyphened = lower.replaceAll('_', '-');
+  // `Content_Length` and the like would be read as framing by a framework that maps names.
+  if (DROPPED.has(hyphened) || DROPPED_PREFIX.test(hyphened) || SPECIAL.has(hyphened)) return 'drop';
+  return 'pass';
+}

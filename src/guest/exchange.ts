@@ -1,0 +1,290 @@
+import { FLAG, FRAME, encodeClose, encodeCredit, encodeHead } from '../channel/index.ts';
+import type { FailureHead, RequestHead, ResponseHead } from '../channel/index.ts';
+import { describeError } from './errors.ts';
+import type { Handler, LoadedModule } from './loader.ts';
+import { GuestRequest } from './request.ts';
+import { acceptedSocket, isResponse, wholeBody } from './response.ts';
+import type { PairedSocket } from './websocket.ts';
+import type { Wire } from './wire.ts';
+
+/** Longest piece of a body in one frame. */
+const PIECE_BYTES_MAX = 64 * 1024;
+/** The host's `responseHeadersBytesMax`; it kills a guest that sends more. */
+const HEADERS_BYTES_MAX = 32 * 1024;
+const encoder = new TextEncoder();
+
+/** What a handler gets as its third argument. */
+class ExecutionContext {
+  readonly props = {};
+  readonly #pending: Promise<unknown>[] = [];
+
+  /** Keeps the event alive until the promise settles, at most until its time limit. */
+  waitUntil(promise: unknown): void {
+    this.#pending.push(Promise.resolve(promise));
+  }
+
+  /** Workers' fallback to an origin: here there is none, so it does nothing. */
+  passThroughOnException(): void {}
+
+  /** True when nothing was given to `waitUntil` since the last `settle`. */
+  get idle(): boolean {
+    return this.#pending.length === 0;
+  }
+
+  async settle(report: (thrown: unknown) => void): Promise<void> {
+    for (let promise = this.#pending.shift(); promise !== undefined; promise = this.#pending.shift()) {
+      try {
+        await promise;
+      } catch (thrown) {
+        report(thrown);
+      }
+    }
+  }
+}
+
+/** One request from its first frame to `done`. */
+export class GuestExchange {
+  readonly id: number;
+  readonly requestId: string;
+  readonly #wire: Wire;
+  readonly #request: GuestRequest;
+  readonly #context = new ExecutionContext();
+  readonly #release: (id: number) => void;
+  readonly #windowBytes: number;
+  #aborted = false;
+  // Request body, when it streams.
+  #bodyController: ReadableStreamDefaultController<Uint8Array> | null = null;
+  #bodyWaiting: Uint8Array[] = [];
+  #bodyEnded = false;
+  #arrived = 0;
+  #credited = 0;
+  // Response body.
+  #window: number;
+  #windowOpened: (() => void) | null = null;
+  #reader: ReadableStreamDefaultReader<Uint8Array> | null = null;
+  #socket: PairedSocket | null = null;
+  #socketClosed: (() => void) | null = null;
+
+  constructor(
+    wire: Wire,
+    frame: { id: number; flags: number; head: RequestHead; body: Uint8Array },
+    windowBytes: number,
+    release: (id: number) => void,
+  ) {
+    const [method, url, headers, requestId] = frame.head;
+    this.id = frame.id;
+    this.requestId = requestId;
+    this.#wire = wire;
+    this.#release = release;
+    this.#windowBytes = windowBytes;
+    this.#window = windowBytes;
+    const whole = (frame.flags & FLAG.last) !== 0;
+    this.#request = new GuestRequest({
+      method,
+      url,
+      headers,
+      bytes: whole && frame.body.byteLength > 0 ? frame.body.slice() : null,
+      stream: whole ? null : () => this.#bodyStream(),
+    });
+    if (!whole && frame.body.byteLength > 0) {
+      this.#arrived = frame.body.byteLength;
+      this.#bodyWaiting.push(frame.body.slice());
+    }
+  }
+
+  async run(module: LoadedModule, handler: Handler, env: unknown): Promise<void> {
+    try {
+      const response = await handler.call(module.self, this.#request, env, this.#context);
+      await this.#respond(response);
+    } catch (thrown) {
+      this.fail('throw', thrown);
+    }
+  }
+
+  /** More of the request's body. */
+  data(bytes: Uint8Array, flags: number): void {
+    if (this.#socket !== null) {
+      this.#wire.send(FRAME.credit, 0, this.id, encodeCredit(bytes.byteLength));
+      this.#socket.peer?.receive(bytes.slice(), (flags & FLAG.text) !== 0);
+      return;
+    }
+    if (bytes.byteLength > 0) {
+      this.#arrived += bytes.byteLength;
+      if (this.#bodyController === null) this.#bodyWaiting.push(bytes.slice());
+      else this.#bodyController.enqueue(bytes.slice());
+    }
+    if ((flags & FLAG.last) !== 0) {
+      this.#bodyEnded = true;
+      this.#bodyController?.close();
+    }
+  }
+
+  credit(bytes: number): void {
+    this.#window += bytes;
+    const opened = this.#windowOpened;
+    this.#windowOpened = null;
+    opened?.();
+  }
+
+  /** The caller closed the WebSocket. */
+  close(code: number, reason: string): void {
+    this.#socket?.peer?.receiveClose(code, reason);
+    this.#socketClosed?.();
+  }
+
+  abort(): void {
+    if (this.#aborted) return;
+    this.#aborted = true;
+    this.#request.abort();
+    if (!this.#bodyEnded) this.#bodyController?.error(new DOMException('The caller left.', 'AbortError'));
+    this.#reader?.cancel('The caller left.').catch(() => undefined);
+    this.close(1006, 'The caller left.');
+    this.credit(this.#windowBytes);
+  }
+
+  /** Costs this request only. */
+  fail(kind: FailureHead['kind'], thrown: unknown): void {
+    const head: FailureHead = { kind, error: describeError(thrown) };
+    this.#wire.send(FRAME.failure, 0, this.id, encodeHead(head, null));
+    this.#finish(false);
+  }
+
+  async #respond(response: unknown): Promise<void> {
+    if (!isResponse(response)) {
+      this.fail(
+        'response',
+        new TypeError(`The handler returned ${describeValue(response)} and not a Response.`),
+      );
+      return;
+    }
+    const socket = acceptedSocket(response);
+    if (socket !== null) return this.#serveSocket(socket, response);
+    if (response.bodyUsed) {
+      this.fail('response', new TypeError('The body of the Response was already read.'));
+      return;
+    }
+    const whole = wholeBody(response);
+    if (whole !== undefined && whole.byteLength <= PIECE_BYTES_MAX) {
+      this.#head(response, whole, true);
+      return;
+    }
+    const body = response.body;
+    if (body === null) {
+      this.#head(response, null, true);
+      return;
+    }
+    this.#head(response, null, false);
+    if (whole !== undefined) await this.#sendPieces(whole);
+    else await this.#pump(body);
+    this.#end();
+  }
+
+  #head(response: Response, body: Uint8Array | null, last: boolean): void {
+    const headers: string[] = [];
+    let headerBytes = 0;
+    for (const [name, value] of response.headers) {
+      headers.push(name, value);
+      headerBytes += name.length + value.length;
+    }
+    if (headerBytes > HEADERS_BYTES_MAX)
+      throw new TypeError(
+        `The headers of the Response have ${headerBytes} bytes; ${HEADERS_BYTES_MAX} are allowed.`,
+      );
+    const head: ResponseHead = [response.status, headers];
+    const done = last && this.#context.idle;
+    const flags = (last ? FLAG.last : 0) | (done ? FLAG.done : 0);
+    this.#wire.send(FRAME.response, flags, this.id, encodeHead(head, body));
+    if (body !== null) this.#window -= body.byteLength;
+    if (last) this.#finish(done);
+  }
+
+  #end(): void {
+    const done = this.#context.idle;
+    this.#wire.send(FRAME.data, FLAG.last | (done ? FLAG.done : 0), this.id, null);
+    this.#finish(done);
+  }
+
+  async #pump(body: ReadableStream<Uint8Array>): Promise<void> {
+    const reader = body.getReader();
+    this.#reader = reader;
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done || this.#aborted) return;
+      if (!ArrayBuffer.isView(value))
+        throw new TypeError('The body of the Response streams something that is not bytes.');
+      await this.#sendPieces(new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
+    }
+  }
+
+  async #sendPieces(bytes: Uint8Array): Promise<void> {
+    let offset = 0;
+    while (offset < bytes.byteLength) {
+      while (this.#window <= 0 && !this.#aborted) {
+        await new Promise<void>((resolve) => (this.#windowOpened = resolve));
+      }
+      if (this.#aborted) return;
+      const end = Math.min(bytes.byteLength, offset + PIECE_BYTES_MAX, offset + this.#window);
+      // A view would be sent later than the code may change it.
+      this.#wire.send(FRAME.data, 0, this.id, bytes.slice(offset, end));
+      this.#window -= end - offset;
+      offset = end;
+    }
+  }
+
+  async #serveSocket(socket: PairedSocket, response: Response): Promise<void> {
+    this.#socket = socket;
+    const closed = new Promise<void>((resolve) => (this.#socketClosed = resolve));
+    this.#head(response, null, false);
+    socket.attach({
+      send: (data, text) => this.#wire.send(FRAME.data, text ? FLAG.text : 0, this.id, data),
+      close: (code, reason) => {
+        const bounded = encoder.encode(reason).byteLength > 120 ? '' : reason;
+        this.#wire.send(FRAME.close, 0, this.id, encodeClose(code, bounded));
+        this.#socketClosed?.();
+      },
+    });
+    await closed;
+    this.#finish(false);
+  }
+
+  #finish(done: boolean): void {
+    if (done) {
+      this.#release(this.id);
+      return;
+    }
+    const report = (thrown: unknown): void => console.error('waitUntil:', thrown);
+    void this.#context.settle(report).then(() => {
+      this.#wire.send(FRAME.done, 0, this.id, null);
+      this.#release(this.id);
+    });
+  }
+
+  #bodyStream(): ReadableStream<Uint8Array> {
+    return new ReadableStream<Uint8Array>(
+      {
+        start: (controller) => {
+          this.#bodyController = controller;
+          for (const piece of this.#bodyWaiting) controller.enqueue(piece);
+          this.#bodyWaiting = [];
+          if (this.#bodyEnded) controller.close();
+        },
+        pull: (controller) => this.#creditTaken(controller.desiredSize ?? 0),
+      },
+      { highWaterMark: this.#windowBytes / 2, size: (chunk) => chunk.byteLength },
+    );
+  }
+
+  /** Grants the host as much as the code has read, in steps that are worth a frame. */
+  #creditTaken(desiredSize: number): void {
+    const queued = this.#windowBytes / 2 - desiredSize;
+    const due = this.#arrived - queued - this.#credited;
+    if (due === 0 || (queued > 0 && due < this.#windowBytes / 4)) return;
+    this.#credited += due;
+    this.#wire.send(FRAME.credit, 0, this.id, encodeCredit(due));
+  }
+}
+
+function describeValue(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
+}

@@ -1,0 +1,52 @@
+import type { CordonError } from '../contract/index.ts';
+
+/** Field names and values in turn, as node's `rawHeaders`: [name, value, name, value, …]. */
+export type FlatHeaders = readonly string[];
+
+/** One HTTP request for a function, already judged. */
+export interface ExchangeRequest {
+  readonly id: string;
+  readonly method: string;
+  /** Absolute URL as the function sees it. */
+  readonly url: string;
+  readonly headers: FlatHeaders;
+  /** True when the caller asks for a WebSocket and the listener has verified its handshake. */
+  readonly webSocket: boolean;
+  /** The whole body where it is already here and small; null when it comes by `Exchange.write` or there is none. */
+  readonly body: Uint8Array | null;
+  /** True when `write` and `end` will follow. */
+  readonly streams: boolean;
+}
+
+/** Where an answer goes. Calls come in order: head, data…, end; or `failed` at any point, once, last. */
+export interface ResponseSink {
+  /** `last`: no data follows. `body` is the first piece, if any. Credit is due for it as for `data`. */
+  head(status: number, headers: FlatHeaders, body: Uint8Array | null, last: boolean): void;
+  data(chunk: Uint8Array): void;
+  end(): void;
+  /** A WebSocket message of the function; only after a head with status 101. */
+  message(data: Uint8Array, text: boolean): void;
+  /** The function closed the WebSocket. */
+  closed(code: number, reason: string): void;
+  /** The exchange failed. Nothing follows. */
+  failed(error: CordonError): void;
+  /** More body may be written: called after `write` returned false. */
+  drain(): void;
+  /** The instance that serves it, once known. */
+  assigned?(instance: string): void;
+}
+
+/** The caller's half of one request that runs in an instance. */
+export interface Exchange {
+  /** Sends a piece of body. False: wait for `drain`. */
+  write(chunk: Uint8Array): boolean;
+  end(): void;
+  /** Says that `bytes` of the answer have been handed on, so that the guest may send as many more. */
+  consumed(bytes: number): void;
+  /** A WebSocket message of the caller. False: wait for `drain` with the next one. */
+  message(data: Uint8Array, text: boolean): boolean | void;
+  /** The caller closed the WebSocket. */
+  close(code: number, reason: string): void;
+  /** The caller is gone: the request's AbortSignal fires in the guest. No call to the sink follows. */
+  abort(): void;
+}

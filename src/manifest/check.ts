@@ -1,0 +1,186 @@
+import { z } from 'zod';
+import { LIMITS } from '../contract/index.ts';
+import type { Document, Path } from './document.ts';
+import type { ManifestProblem } from './problem.ts';
+import { manifestSchema, METHODS, type ParsedManifest } from './schema.ts';
+import { nearest } from './suggest.ts';
+
+const NAME_WORDS = 'lower-case letters, digits and hyphens, starting with a letter, at most 63 characters';
+
+/** What a text with a pattern has to look like, by the last key of its path. */
+const PATTERN_WORDS: Readonly<Record<string, string>> = {
+  name: `a name of ${NAME_WORDS}`,
+  hosts: 'a host name such as "api.example.com", in lower case and without a port',
+  entry: 'a path below this folder that ends in .ts, .tsx, .mts, .js, .jsx or .mjs',
+  path: 'a path such as "/orders/:id" or "/files/*"',
+  functions: `a function name of ${NAME_WORDS}`,
+  vars: 'a name such as "GREETING" of capital letters, digits and underscores',
+};
+
+const PARAMETER = /^:[A-Za-z][A-Za-z0-9_]*$/;
+
+/** The schema of cordon.jsonc as JSON Schema (draft 2020-12), for editors. */
+export function manifestJsonSchema(): Record<string, unknown> {
+  return { title: 'cordon.jsonc', ...z.toJSONSchema(manifestSchema, { io: 'input' }) };
+}
+
+export type Checked =
+  | { readonly ok: true; readonly manifest: ParsedManifest }
+  | { readonly ok: false; readonly problems: readonly ManifestProblem[] };
+
+/** Checks a document against the schema, then against the rules that a schema cannot say. */
+export function checkDocument(document: Document): Checked {
+  const result = manifestSchema.safeParse(document.value);
+  if (!result.success) return { ok: false, problems: result.error.issues.flatMap((issue) => describe(document, issue)) };
+  const problems = checkRules(document, result.data);
+  return problems.length === 0 ? { ok: true, manifest: result.data } : { ok: false, problems };
+}
+
+function describe(document: Document, issue: z.core.$ZodIssue): ManifestProblem[] {
+  const path = issue.path.map((step) => (typeof step === 'number' ? step : String(step)));
+  if (issue.code === 'unrecognized_keys') {
+    const known = knownKeys(path);
+    return issue.keys.map((key) => {
+      const near = nearest(key, known);
+      const suggestion = near === null ? null : `"${near}"`;
+      return document.problem([...path, key], `one of the keys ${known.join(', ')}`, `unknown key "${key}"`, suggestion);
+    });
+  }
+  const got = document.describe(path);
+  const last = path.at(-1);
+  if (last === 'auth' && got === 'nothing') {
+    return [
+      document.problem(
+        path,
+        '`auth` to say who may call this route: write "public" aloud if anyone may, or "control" for holders of a control token',
+        'nothing',
+        null,
+      ),
+    ];
+  }
+  return [document.problem(path, expectation(issue, path), keyOr(issue, last, got), suggestValue(document, issue, path))];
+}
+
+function keyOr(issue: z.core.$ZodIssue, last: string | number | undefined, got: string): string {
+  return issue.code === 'invalid_key' ? `the key ${JSON.stringify(last)}` : got;
+}
+
+function expectation(issue: z.core.$ZodIssue, path: Path): string {
+  const name = path.findLast((step) => typeof step === 'string') ?? '';
+  switch (issue.code) {
+    case 'invalid_key': {
+      const parent = path.at(-2);
+      return PATTERN_WORDS[String(parent)] ?? 'a valid key';
+    }
+    case 'invalid_format':
+      return issue.message.startsWith('expected ') ? issue.message.slice(9) : (PATTERN_WORDS[name] ?? 'another form');
+    case 'invalid_value':
+      return `one of ${issue.values.map((value) => JSON.stringify(value)).join(', ')}`;
+    case 'invalid_type':
+      return TYPE_WORDS[issue.expected] ?? issue.expected;
+    case 'too_small':
+      return `at least ${bound(issue.minimum, issue.origin)}`;
+    case 'too_big':
+      return `at most ${bound(issue.maximum, issue.origin)}`;
+    default:
+      return issue.message.replace(/^expected /, '');
+  }
+}
+
+const TYPE_WORDS: Readonly<Record<string, string>> = {
+  string: 'a text in double quotes',
+  array: 'a list in `[` `]`',
+  object: 'an object in `{` `}`',
+  record: 'an object in `{` `}`',
+  int: 'a whole number',
+  number: 'a number',
+};
+
+function bound(value: number | bigint, origin: string): string {
+  if (origin === 'array') return value === 1 ? '1 item' : `${value} items`;
+  return origin === 'string' ? `${value} characters` : `${value}`;
+}
+
+function suggestValue(document: Document, issue: z.core.$ZodIssue, path: Path): string | null {
+  if (issue.code !== 'invalid_value') return null;
+  const got = document.describe(path);
+  if (!got.startsWith('"')) return null;
+  const near = nearest(
+    got.slice(1, -1),
+    issue.values.filter((value) => typeof value === 'string'),
+  );
+  return near === null ? null : `"${near}"`;
+}
+
+interface SchemaNode {
+  readonly properties?: Readonly<Record<string, SchemaNode>>;
+  readonly additionalProperties?: SchemaNode | boolean;
+  readonly items?: SchemaNode;
+}
+
+function knownKeys(path: Path): string[] {
+  let node: SchemaNode | undefined = manifestJsonSchema();
+  for (const step of path) {
+    const additional: SchemaNode | boolean | undefined = node?.additionalProperties;
+    if (typeof step === 'number') node = node?.items;
+    else node = node?.properties?.[step] ?? (typeof additional === 'object' ? additional : undefined);
+  }
+  return Object.keys(node?.properties ?? {}).filter((key) => key !== '$schema');
+}
+
+function checkRules(document: Document, manifest: ParsedManifest): ManifestProblem[] {
+  const problems: ManifestProblem[] = [];
+  const names = Object.keys(manifest.functions);
+  const countMax = LIMITS.functionsPerAppMax.value;
+  if (names.length === 0) problems.push(document.problem(['functions'], 'at least one function', 'none', null));
+  if (names.length > countMax) {
+    problems.push(document.problem(['functions'], `at most ${countMax} functions`, `${names.length}`, null));
+  }
+  const claimed = new Map<string, Path>();
+  for (const [name, fn] of Object.entries(manifest.functions)) {
+    for (const [index, route] of (fn.routes ?? []).entries()) {
+      const path: Path = ['functions', name, 'routes', index];
+      problems.push(...checkPath(document, [...path, 'path'], route.path));
+      const twice = claim(claimed, path, route.path, route.methods ?? METHODS);
+      if (twice !== null) {
+        const got = `${twice.method} ${route.path} twice: line ${document.problem(twice.path, '', '', null).line} has it already`;
+        problems.push(document.problem([...path, 'path'], 'each path and method once in an app', got, null));
+      }
+    }
+  }
+  for (const [index, host] of (manifest.hosts ?? []).entries()) {
+    if (manifest.hosts?.indexOf(host) !== index) {
+      problems.push(document.problem(['hosts', index], 'each host once', `"${host}" twice`, null));
+    }
+  }
+  return problems;
+}
+
+function checkPath(document: Document, place: Path, pattern: string): ManifestProblem[] {
+  const problems: ManifestProblem[] = [];
+  const seen = new Set<string>();
+  for (const segment of pattern.split('/')) {
+    if (segment === '.' || segment === '..') {
+      problems.push(document.problem(place, 'a path without dot segments, which no request can have', `"${pattern}"`, null));
+    } else if (segment.startsWith(':')) {
+      if (!PARAMETER.test(segment)) {
+        problems.push(document.problem(place, 'a parameter such as ":id" of letters, digits and underscores', `"${segment}"`, null));
+      }
+      if (seen.has(segment)) problems.push(document.problem(place, 'each parameter once', `"${segment}" twice`, null));
+      seen.add(segment);
+    }
+  }
+  return problems;
+}
+
+/** Notes who serves a path; returns the place that had it before. Names of parameters make no difference. */
+function claim(claimed: Map<string, Path>, place: Path, pattern: string, methods: readonly string[]) {
+  const shape = pattern.replace(/(?<=\/):[^/]+/g, ':');
+  let twice: { method: string; path: Path } | null = null;
+  for (const method of new Set(methods)) {
+    const before = claimed.get(`${method} ${shape}`);
+    if (before === undefined) claimed.set(`${method} ${shape}`, place);
+    else twice ??= { method, path: before };
+  }
+  return twice;
+}

@@ -1,0 +1,144 @@
+import { CordonError, LIMITS } from '../contract/index.ts';
+import type { Evidence } from '../evidence/index.ts';
+import { Instance } from '../instance/index.ts';
+import type { Isolation } from '../sandbox/index.ts';
+
+/** Sandboxes of up to this memory share one class, so that any of them serves most functions. */
+const COMMON_MEMORY_BYTES = LIMITS.functionMemoryBytesDefault.value;
+const RETRY_DELAY_MS = 500;
+
+interface Waiter {
+  readonly memoryBytes: number;
+  resolve(instance: Instance): void;
+  reject(error: CordonError): void;
+}
+
+/**
+ * Warm sandboxes without a name, secret or grant. `take` hands one over; the pool refills behind it, with a
+ * bound on boots at a time. Heaps are sized at boot, so a function with more memory than the common class
+ * gets a sandbox that boots for it.
+ */
+export class AnonymousPool {
+  readonly #isolation: Isolation;
+  readonly #evidence: Evidence;
+  readonly #size: number;
+  readonly #ready: Instance[] = [];
+  readonly #waiters: Waiter[] = [];
+  #booting = 0;
+  #bootingCommon = 0;
+  #closed = false;
+  #failures = 0;
+
+  constructor(options: { isolation: Isolation; evidence: Evidence; size: number }) {
+    this.#isolation = options.isolation;
+    this.#evidence = options.evidence;
+    this.#size = options.size;
+  }
+
+  get warm(): number {
+    return this.#ready.length;
+  }
+
+  /** Boots up to the pool's size. Resolves when the first sandbox is warm. Errors: CORDON_SANDBOX_FAILED. */
+  async open(): Promise<void> {
+    const first = this.take(COMMON_MEMORY_BYTES);
+    this.#fill();
+    this.#giveBack(await first);
+  }
+
+  /** A warm sandbox, or one as soon as it has booted. Errors: CORDON_SANDBOX_FAILED, CORDON_DRAINING. */
+  take(memoryBytes: number): Promise<Instance> {
+    if (this.#closed) return Promise.reject(new CordonError('CORDON_DRAINING'));
+    if (memoryBytes <= COMMON_MEMORY_BYTES) {
+      for (let instance = this.#ready.shift(); instance !== undefined; instance = this.#ready.shift()) {
+        if (!instance.alive) continue;
+        // Refilling at once would compete with the cold start that is under way.
+        setTimeout(() => this.#fill(), 0);
+        return Promise.resolve(instance);
+      }
+    }
+    return new Promise((resolve, reject) => {
+      this.#waiters.push({ memoryBytes: Math.max(memoryBytes, COMMON_MEMORY_BYTES), resolve, reject });
+      this.#fill();
+    });
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const instance of this.#ready) instance.kill();
+    for (const waiter of this.#waiters.splice(0)) waiter.reject(new CordonError('CORDON_DRAINING'));
+  }
+
+  /** Takes back a sandbox that was not used for anything. */
+  #giveBack(instance: Instance): void {
+    if (this.#closed) {
+      instance.kill();
+      return;
+    }
+    const index = this.#waiters.findIndex((waiter) => waiter.memoryBytes <= COMMON_MEMORY_BYTES);
+    const [waiter] = index < 0 ? [] : this.#waiters.splice(index, 1);
+    if (waiter !== undefined) waiter.resolve(instance);
+    else this.#ready.push(instance);
+  }
+
+  #fill(): void {
+    while (!this.#closed && this.#booting < LIMITS.bootsInFlightMax.value) {
+      const large = this.#waiters.findIndex((waiter) => waiter.memoryBytes > COMMON_MEMORY_BYTES);
+      const [waiter] = large < 0 ? [] : this.#waiters.splice(large, 1);
+      if (waiter !== undefined) {
+        void this.#boot(waiter.memoryBytes, waiter);
+        continue;
+      }
+      if (this.#ready.length + this.#bootingCommon >= this.#size + this.#waiters.length) return;
+      void this.#boot(COMMON_MEMORY_BYTES, null);
+    }
+  }
+
+  async #boot(memoryBytesMax: number, waiter: Waiter | null): Promise<void> {
+    this.#booting += 1;
+    if (waiter === null) this.#bootingCommon += 1;
+    try {
+      const pidsMax = LIMITS.instancePidsMax.value;
+      const instance = await Instance.start(this.#isolation, { memoryBytesMax, cpuCoresMax: 1, pidsMax });
+      await instance.ready;
+      this.#failures = 0;
+      if (waiter !== null) waiter.resolve(instance);
+      else this.#giveBack(instance);
+    } catch (thrown) {
+      this.#failed(thrown, waiter);
+    } finally {
+      this.#booting -= 1;
+      if (waiter === null) this.#bootingCommon -= 1;
+      this.#fillLater();
+    }
+  }
+
+  #failed(thrown: unknown, waiter: Waiter | null): void {
+    this.#failures += 1;
+    const error =
+      thrown instanceof CordonError
+        ? thrown
+        : new CordonError('CORDON_SANDBOX_FAILED', undefined, { cause: thrown });
+    if (!this.#closed) {
+      this.#evidence.log({
+        level: 'error',
+        source: 'platform',
+        app: '',
+        function: '',
+        deployment: '',
+        instance: null,
+        request: null,
+        message: `${error.message} ${JSON.stringify(error.details)}`,
+      });
+    }
+    const failed = waiter ?? this.#waiters.shift();
+    failed?.reject(error);
+  }
+
+  /** After a failure the next boot waits, so that a broken machine is not kept busy with failing. */
+  #fillLater(): void {
+    if (this.#failures === 0) this.#fill();
+    else
+      setTimeout(() => this.#fill(), Math.min(RETRY_DELAY_MS * this.#failures, 10 * RETRY_DELAY_MS)).unref();
+  }
+}

@@ -1,0 +1,7 @@
+/**
+ * The pool: warm anonymous sandboxes, and per function the instances that serve it. It scales by requests
+ * in flight, queues with a bound, retires what is idle, and replaces what died. Nothing else starts a guest.
+ */
+export { Pool } from './pool.ts';
+export type { PoolOptions, PoolStatus } from './pool.ts';
+export type { Dispatcher } from './port.ts';

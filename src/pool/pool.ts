@@ -1,0 +1,292 @@
+import { CordonError, LIMITS } from '../contract/index.ts';
+import type { BundleCheck, BundleChecker, DeployedFunction, Deployment } from '../deploy/index.ts';
+import type { Evidence, LogLevel } from '../evidence/index.ts';
+import { Instance } from '../instance/index.ts';
+import type { Exchange, ExchangeRequest, InstanceObserver, ResponseSink } from '../instance/index.ts';
+import type { ObjectStore } from '../object/index.ts';
+import type { Isolation } from '../sandbox/index.ts';
+import { AnonymousPool } from './anonymous-pool.ts';
+import { Bundles } from './bundles.ts';
+import { FunctionPool } from './function-pool.ts';
+import type { FunctionPoolHost } from './function-pool.ts';
+import type { Dispatcher } from './port.ts';
+
+/** How often idle instances are looked for. */
+const REAP_INTERVAL_MS = 1000;
+
+export interface PoolOptions {
+  readonly isolation: Isolation;
+  readonly objects: ObjectStore;
+  readonly evidence: Evidence;
+  /** Anonymous sandboxes kept warm. Default `LIMITS.poolSize`. */
+  readonly size?: number;
+  /** Idle time after which an instance is retired, ms. Default `LIMITS.instanceIdleMs`. */
+  readonly idleMs?: number;
+}
+
+export interface PoolStatus {
+  readonly warm: number;
+  readonly instances: readonly {
+    readonly id: string;
+    readonly app: string;
+    readonly function: string;
+    readonly deployment: string;
+    readonly inFlight: number;
+    readonly served: number;
+    readonly memoryBytes: number;
+    readonly cpuMicros: number;
+  }[];
+  readonly waiting: number;
+}
+
+/** All instances of this node: scales each function from nothing and back by its requests in flight. */
+export class Pool implements Dispatcher, BundleChecker, FunctionPoolHost {
+  readonly #anonymous: AnonymousPool;
+  readonly #bundles: Bundles;
+  readonly #evidence: Evidence;
+  readonly #idleMs: number;
+  readonly #functions = new Map<DeployedFunction, FunctionPool>();
+  readonly #reaper: NodeJS.Timeout;
+  #total = 0;
+  #waiting = 0;
+
+  constructor(options: PoolOptions) {
+    const size = options.size ?? LIMITS.poolSize.value;
+    this.#anonymous = new AnonymousPool({ isolation: options.isolation, evidence: options.evidence, size });
+    this.#bundles = new Bundles(options.objects);
+    this.#evidence = options.evidence;
+    this.#idleMs = options.idleMs ?? LIMITS.instanceIdleMs.value;
+    this.#reaper = setInterval(() => this.#reap(), REAP_INTERVAL_MS);
+    this.#reaper.unref();
+  }
+
+  /** Resolves when the first sandbox is warm. Errors: CORDON_SANDBOX_FAILED. */
+  open(): Promise<void> {
+    return this.#anonymous.open();
+  }
+
+  dispatch(
+    deployment: Deployment,
+    fn: DeployedFunction,
+    request: ExchangeRequest,
+    sink: ResponseSink,
+  ): Exchange {
+    return this.#poolOf(deployment, fn).dispatch(request, sink);
+  }
+
+  /** Gives each function of a fresh deployment that already had traffic an instance before its first request. */
+  warm(deployment: Deployment, fn: DeployedFunction): void {
+    this.#poolOf(deployment, fn).warm();
+  }
+
+  /** Lets go of the instances of functions for which `keep` is false, once their requests have ended. */
+  retire(keep: (fn: DeployedFunction) => boolean): void {
+    for (const [fn, pool] of this.#functions) if (!keep(fn)) pool.retire();
+  }
+
+  async check(bundle: Uint8Array, format: 'script' | 'module', name: string): Promise<BundleCheck> {
+    const instance = await this.#anonymous.take(LIMITS.functionMemoryBytesDefault.value);
+    try {
+      const assignment = {
+        name,
+        format,
+        vars: {},
+        bundle,
+        codeCache: null,
+        memoryBytes: LIMITS.functionMemoryBytesDefault.value,
+      };
+      const { answer, codeCache } = await instance.assign(assignment, { check: true });
+      if (answer.failure !== null) throw loadError(answer.failure, name);
+      return { handlers: answer.handlers, codeCache };
+    } finally {
+      instance.kill();
+    }
+  }
+
+  status(): PoolStatus {
+    const instances = [];
+    for (const pool of this.#functions.values()) {
+      for (const instance of pool.instances) {
+        instances.push({
+          id: instance.id,
+          app: pool.deployment.app,
+          function: pool.fn.spec.name,
+          deployment: pool.deployment.id,
+          inFlight: instance.inFlight,
+          served: instance.served,
+          ...instance.usage(),
+        });
+      }
+    }
+    return { warm: this.#anonymous.warm, instances, waiting: this.#waiting };
+  }
+
+  close(): void {
+    clearInterval(this.#reaper);
+    this.#anonymous.close();
+    for (const pool of this.#functions.values()) pool.close();
+  }
+
+  // ── for function pools ──
+
+  async start(deployment: Deployment, fn: DeployedFunction, pool: FunctionPool): Promise<Instance> {
+    if (this.#total >= LIMITS.instancesTotalMax.value && !this.#evictIdle())
+      throw new CordonError('CORDON_OVERLOADED');
+    this.#total += 1;
+    let instance: Instance | null = null;
+    try {
+      const [bytes, taken] = await Promise.all([
+        this.#bundles.get(fn),
+        this.#anonymous.take(fn.spec.limits.memoryBytes),
+      ]);
+      instance = taken;
+      instance.observe(this.#observer(deployment, fn, pool, instance));
+      const assignment = {
+        name: `${deployment.app}/${fn.spec.name}`,
+        format: fn.format,
+        vars: fn.spec.vars,
+        memoryBytes: fn.spec.limits.memoryBytes,
+        ...bytes,
+      };
+      const { answer } = await instance.assign(assignment);
+      if (answer.failure !== null) throw loadError(answer.failure, assignment.name);
+      return instance;
+    } catch (thrown) {
+      if (instance === null) this.#total -= 1;
+      else instance.kill();
+      throw thrown;
+    }
+  }
+
+  enter(): boolean {
+    if (this.#waiting >= LIMITS.queueTotalMax.value) return false;
+    this.#waiting += 1;
+    return true;
+  }
+
+  leave(): void {
+    this.#waiting -= 1;
+  }
+
+  #poolOf(deployment: Deployment, fn: DeployedFunction): FunctionPool {
+    let pool = this.#functions.get(fn);
+    if (pool === undefined) {
+      pool = new FunctionPool(deployment, fn, this);
+      this.#functions.set(fn, pool);
+    }
+    return pool;
+  }
+
+  #observer(
+    deployment: Deployment,
+    fn: DeployedFunction,
+    pool: FunctionPool,
+    instance: Instance,
+  ): InstanceObserver {
+    const place = { app: deployment.app, function: fn.spec.name, instance: instance.id };
+    const log = (
+      level: LogLevel,
+      source: 'platform' | 'function',
+      message: string,
+      request: string | null,
+    ): void =>
+      this.#evidence.log({
+        ...place,
+        level,
+        source,
+        deployment: deployment.id.slice(0, 12),
+        request,
+        message,
+      });
+    return {
+      log: (level, message, request) => log(level, 'function', message, request),
+      available: () => {
+        if (instance.served >= LIMITS.instanceRequestsMax.value) instance.condemn();
+        else if (pool.waiting > 0) pool.advance();
+      },
+      violated: (reason) =>
+        this.#evidence.record({
+          ...place,
+          kind: 'channel.violation',
+          severity: 'high',
+          request: null,
+          reason: 'CORDON_CHANNEL_VIOLATION',
+          detail: { reason },
+        }),
+      timedOut: (request, blocked) => {
+        log(
+          'error',
+          'platform',
+          `The time limit of ${fn.spec.limits.timeMs} ms passed${blocked ? ' and the code did not yield' : ''}.`,
+          request,
+        );
+        this.#evidence.record({
+          ...place,
+          kind: 'sandbox.timeout',
+          severity: 'low',
+          request,
+          reason: 'CORDON_FUNCTION_TIMEOUT',
+          detail: { blocked },
+        });
+      },
+      gone: (exit) => {
+        this.#total -= 1;
+        const bad = exit.reason === 'memory' || exit.reason === 'syscall';
+        if (bad) {
+          const kind = exit.reason === 'memory' ? 'sandbox.memory' : 'sandbox.syscall';
+          this.#evidence.record({
+            ...place,
+            kind,
+            severity: bad && kind === 'sandbox.syscall' ? 'high' : 'low',
+            request: null,
+            reason: `exit.${exit.reason}`,
+            detail: { ...exit },
+          });
+        }
+        if (exit.reason !== 'killed')
+          log('error', 'platform', `The instance ended: ${exit.reason}. ${exit.stderr}`.trim(), null);
+        pool.gone(instance);
+      },
+    };
+  }
+
+  #reap(): void {
+    const now = performance.now();
+    for (const [fn, pool] of this.#functions) {
+      for (const instance of pool.instances) {
+        if (instance.serving && instance.inFlight === 0 && now - instance.idleSince >= this.#idleMs)
+          instance.condemn();
+      }
+      if (pool.empty && now - pool.usedAt >= this.#idleMs) this.#functions.delete(fn);
+    }
+  }
+
+  /** Makes room by ending the instance that has been idle the longest. False: none is idle. */
+  #evictIdle(): boolean {
+    let oldest: Instance | null = null;
+    for (const pool of this.#functions.values()) {
+      for (const instance of pool.instances) {
+        if (!instance.serving || instance.inFlight > 0) continue;
+        if (oldest === null || instance.idleSince < oldest.idleSince) oldest = instance;
+      }
+    }
+    oldest?.condemn();
+    return oldest !== null;
+  }
+}
+
+function loadError(
+  failure: {
+    readonly kind: 'throw' | 'invalid';
+    readonly error: { readonly name: string; readonly message: string; readonly stack: string };
+  },
+  name: string,
+): CordonError {
+  const { message, stack } = failure.error;
+  const code = failure.kind === 'invalid' ? 'CORDON_HANDLER_INVALID' : 'CORDON_IMPORT_THREW';
+  return new CordonError(
+    code,
+    `Cannot load ${name}: ${failure.kind === 'invalid' ? message : `${failure.error.name}: ${message}`}`,
+    { details: { stack } },
+  );
+}
