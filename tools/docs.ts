@@ -9,6 +9,7 @@ import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { format, resolveConfig } from 'prettier';
 import { ERRORS, LIMITS } from '../src/contract/index.ts';
+import { commandsMarkdown } from './docs/cli.ts';
 import { checkCommands } from './docs/commands.ts';
 import { checkPromises } from './docs/promises.ts';
 import { errorsMarkdown, limitsMarkdown } from './docs/tables.ts';
@@ -28,7 +29,11 @@ const GENERATED: readonly Generated[] = [
     module: 'src/sandbox/index.ts',
     make: (sandbox) => call(sandbox, 'syscallTableMarkdown'),
   },
-  { path: 'docs/CLI.md', module: 'src/cli/index.ts', make: (cli) => call(cli, 'commandsMarkdown') },
+  {
+    path: 'docs/CLI.md',
+    module: 'src/cli/program.ts',
+    make: (cli) => commandsMarkdown(call(cli, 'createProgram', '')),
+  },
   {
     path: 'schema/cordon.schema.json',
     module: 'src/manifest/index.ts',
@@ -44,10 +49,10 @@ const GENERATED: readonly Generated[] = [
 const root = join(import.meta.dirname, '..');
 
 /** Calls the function `name` of a loaded module. */
-function call(exports: Record<string, unknown>, name: string): unknown {
+function call(exports: Record<string, unknown>, name: string, ...args: unknown[]): unknown {
   const value = exports[name];
   if (typeof value !== 'function') throw new Error(`it does not export ${name}`);
-  return Reflect.apply(value, undefined, []);
+  return Reflect.apply(value, undefined, args);
 }
 
 /** The text that a generated document should have; null while its module does not exist. */
@@ -74,7 +79,7 @@ async function checkGenerated(document: Generated, write: boolean): Promise<stri
     return [];
   } catch (error) {
     return [
-      `${document.path}: cannot be made from ${document.module}: ${error instanceof Error ? error.message : error}`,
+      `${document.path}: cannot be made from ${document.module}: ${error instanceof Error ? error.message : String(error)}`,
     ];
   }
 }

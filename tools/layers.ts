@@ -100,13 +100,13 @@ function checkFolders({ path, imports }: Module, rules: Rules): string[] {
   return problems;
 }
 
-/** Cycles of imports that are left at run time, each reported once. */
+/** Cycles of imports that happen while modules load, each reported once. */
 function findCycles(modules: readonly Module[]): string[] {
   const graph = new Map(
     modules.map(({ path, imports }) => [
       path,
       imports
-        .filter(({ typeOnly, specifier }) => !typeOnly && specifier.startsWith('.'))
+        .filter(({ typeOnly, dynamic, specifier }) => !typeOnly && !dynamic && specifier.startsWith('.'))
         .map(({ specifier }) => resolveImport(path, specifier)),
     ]),
   );
@@ -164,7 +164,7 @@ function checkPackages(root: string, modules: readonly Module[]): string[] {
 
 /** True for files that only tests load. */
 function isTest(path: string): boolean {
-  return /\.(test|contract)\.ts$/.test(path);
+  return /\.(test|contract|fixture)\.ts$/.test(path);
 }
 
 if (import.meta.main) {

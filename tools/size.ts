@@ -12,6 +12,8 @@ const SOURCES = [
   'bench/*.ts',
   'examples/*/src/**/*.{ts,tsx}',
 ];
+/** Tables that are read by key, not from top to bottom. */
+const TABLES = new Set(['src/contract/errors.ts']);
 
 /** Files and functions under `root` that are too long. Functions of tests may be as long as their story. */
 export function checkSizes(root: string): string[] {
@@ -19,8 +21,9 @@ export function checkSizes(root: string): string[] {
   for (const path of SOURCES.flatMap((pattern) => globSync(pattern, { cwd: root })).toSorted()) {
     if (path.includes('node_modules')) continue;
     const { lines, functions } = readSource(join(root, path));
-    if (lines > FILE_LINES_MAX) problems.push(`${path}: ${lines} lines of code, at most ${FILE_LINES_MAX}`);
-    const isTest = path.startsWith('test/') || /\.(test|contract)\.ts$/.test(path);
+    if (lines > FILE_LINES_MAX && !TABLES.has(path))
+      problems.push(`${path}: ${lines} lines of code, at most ${FILE_LINES_MAX}`);
+    const isTest = path.startsWith('test/') || /\.(test|contract|fixture)\.ts$/.test(path);
     for (const { name, line, lines: length } of isTest ? [] : functions) {
       if (length > FUNCTION_LINES_MAX) {
         problems.push(`${path}:${line}: ${name} has ${length} lines of code, at most ${FUNCTION_LINES_MAX}`);

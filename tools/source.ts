@@ -6,6 +6,8 @@ export interface Import {
   readonly specifier: string;
   /** True when nothing of it is left at run time. */
   readonly typeOnly: boolean;
+  /** True for `import()`, which waits until it is called. */
+  readonly dynamic: boolean;
   readonly line: number;
 }
 
@@ -37,22 +39,29 @@ export function readSource(file: string): Source {
   const imports = new Map<number, Import>();
   for (const { moduleRequest, entries, start } of staticImports) {
     const typeOnly = entries.length > 0 && entries.every(({ isType }) => isType);
-    imports.set(moduleRequest.start, { specifier: moduleRequest.value, typeOnly, line: lineOf(start) });
+    imports.set(moduleRequest.start, {
+      specifier: moduleRequest.value,
+      typeOnly,
+      dynamic: false,
+      line: lineOf(start),
+    });
   }
   for (const { moduleRequest, isType, start } of staticExports.flatMap(({ entries }) => entries)) {
     if (!moduleRequest) continue;
     const seen = imports.get(moduleRequest.start);
     const typeOnly = isType && (seen?.typeOnly ?? true);
-    imports.set(moduleRequest.start, {
-      specifier: moduleRequest.value,
-      typeOnly,
-      line: seen?.line ?? lineOf(start),
-    });
+    const line = seen?.line ?? lineOf(start);
+    imports.set(moduleRequest.start, { specifier: moduleRequest.value, typeOnly, dynamic: false, line });
   }
   for (const { moduleRequest, start } of dynamicImports) {
     const literal = /^(['"`])(.*)\1$/s.exec(text.slice(moduleRequest.start, moduleRequest.end));
     if (literal?.[2] === undefined) continue;
-    imports.set(moduleRequest.start, { specifier: literal[2], typeOnly: false, line: lineOf(start) });
+    imports.set(moduleRequest.start, {
+      specifier: literal[2],
+      typeOnly: false,
+      dynamic: true,
+      line: lineOf(start),
+    });
   }
 
   const functions: FunctionSize[] = [];

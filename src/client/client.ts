@@ -9,7 +9,7 @@ type StreamKey = 'GET /v1/logs/stream';
 /** A field of the input that may be left out where nothing in it is required. */
 type Field<Name extends string, T> = [T] extends [undefined]
   ? { readonly [K in Name]?: undefined }
-  : object extends T
+  : Record<never, never> extends T
     ? { readonly [K in Name]?: T }
     : { readonly [K in Name]: T };
 
@@ -48,7 +48,10 @@ export class ControlClient {
   /** Errors: CORDON_CREDENTIALS_INVALID where the token would leave this machine unencrypted. */
   constructor(options: ClientOptions) {
     const url = URL.parse(options.url);
-    if (url === null || (url.protocol !== 'https:' && !(url.protocol === 'http:' && LOOPBACK.test(url.hostname)))) {
+    if (
+      url === null ||
+      (url.protocol !== 'https:' && !(url.protocol === 'http:' && LOOPBACK.test(url.hostname)))
+    ) {
       const message = `Cannot use ${options.url}: a control URL is https, or http on loopback.`;
       throw new CordonError('CORDON_CREDENTIALS_INVALID', message, { details: { url: options.url } });
     }
@@ -57,13 +60,19 @@ export class ControlClient {
   }
 
   /** Carries out one operation, such as `client.call('GET /v1/apps/{app}', { params: { app: 'shop' } })`. */
-  async call<K extends Exclude<OperationKey, StreamKey>>(key: K, input: CallInput<K>): Promise<CallResult<K>> {
+  async call<K extends Exclude<OperationKey, StreamKey>>(
+    key: K,
+    input: CallInput<K>,
+  ): Promise<CallResult<K>> {
     const response = await this.#fetch(key, input as AnyInput);
     return (await this.#json(response)) as CallResult<K>;
   }
 
   /** Follows an event stream until `signal` fires or the server ends it. */
-  async *stream<K extends StreamKey>(key: K, input: CallInput<K>): AsyncGenerator<CallResult<K>, void, undefined> {
+  async *stream<K extends StreamKey>(
+    key: K,
+    input: CallInput<K>,
+  ): AsyncGenerator<CallResult<K>, void, undefined> {
     const { signal } = input;
     const response = await this.#fetch(key, input as AnyInput);
     if (response.body === null) return;
@@ -78,7 +87,10 @@ export class ControlClient {
   async #fetch(key: string, input: AnyInput): Promise<Response> {
     const [method = 'GET', template = '/'] = key.split(' ', 2);
     const { body, signal } = input;
-    const headers: Record<string, string> = { authorization: `Bearer ${this.#token.reveal()}`, accept: 'application/json' };
+    const headers: Record<string, string> = {
+      authorization: `Bearer ${this.#token.reveal()}`,
+      accept: 'application/json',
+    };
     if (body instanceof Uint8Array) headers['content-type'] = 'application/x-tar';
     else if (body !== undefined) headers['content-type'] = 'application/json' satisfies Json;
     let response: Response;
@@ -88,7 +100,9 @@ export class ControlClient {
         headers,
         // Following one would hand the token to whoever the redirect names.
         redirect: 'error',
-        ...(body === undefined ? {} : { body: body instanceof Uint8Array ? bodyBytes(body) : JSON.stringify(body) }),
+        ...(body === undefined
+          ? {}
+          : { body: body instanceof Uint8Array ? bodyBytes(body) : JSON.stringify(body) }),
         ...(signal === undefined ? {} : { signal }),
       });
     } catch (cause) {
@@ -132,7 +146,10 @@ function queryText(query: AnyInput['query']): string {
 function errorOf(body: unknown, status: number): CordonError {
   const error = (body as Partial<ErrorBody> | null)?.error;
   if (typeof error !== 'object' || typeof error.code !== 'string') {
-    return new CordonError('CORDON_SERVER_UNREACHABLE', `The answer has status ${status} and is not Cordon's.`);
+    return new CordonError(
+      'CORDON_SERVER_UNREACHABLE',
+      `The answer has status ${status} and is not Cordon's.`,
+    );
   }
   const details = { ...error.details, id: error.id };
   if (isErrorCode(error.code)) return new CordonError(error.code, error.message, { details });

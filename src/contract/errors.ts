@@ -320,6 +320,12 @@ export const ERRORS = {
     'The data folder cannot be written.',
     'Give the user that runs Cordon write access or choose another folder.',
   ),
+  CORDON_DATA_EXPOSED: row(
+    'operator',
+    500,
+    'Other users of this machine can write to the data folder.',
+    'Run `chmod go-w` on the folder or choose another one.',
+  ),
   CORDON_DATA_LOCKED: row(
     'operator',
     500,

@@ -17,7 +17,10 @@ export async function readBody(request: IncomingMessage, operation: AnyOperation
   const type = (request.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase();
   if (type !== wanted) throw invalid(`The body has to be ${wanted}, not ${type === '' ? 'untyped' : type}.`);
   if (request.headers['content-encoding'] !== undefined) throw invalid('The body must not be compressed.');
-  const bytes = await readBytes(request, (archive ? LIMITS.controlBodyBytesMax : LIMITS.controlJsonBytesMax).value);
+  const bytes = await readBytes(
+    request,
+    (archive ? LIMITS.controlBodyBytesMax : LIMITS.controlJsonBytesMax).value,
+  );
   if (archive) return bytes;
   try {
     const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
@@ -42,7 +45,8 @@ async function readBytes(request: IncomingMessage, bytesMax: number): Promise<Ui
       else finish(tooLarge(bytesMax));
     };
     const onEnd = (): void => finish(null);
-    const onGone = (cause?: unknown): void => finish(new CordonError('CORDON_CALLER_LEFT', undefined, { cause }));
+    const onGone = (cause?: unknown): void =>
+      finish(new CordonError('CORDON_CALLER_LEFT', undefined, { cause }));
     const finish = (error: CordonError | null): void => {
       request.off('data', onData).off('end', onEnd).off('close', onGone);
       if (error === null) resolve(Buffer.concat(chunks, bytes));

@@ -10,9 +10,13 @@ const BEARER = /^Bearer ([\x21-\x7e]{1,256})$/i;
 export function loopbackAddress(host: string): string {
   const address = host === 'localhost' ? '127.0.0.1' : host.replace(/^\[(.*)\]$/, '$1');
   if (LOOPBACK.test(address)) return address;
-  throw new CordonError('CORDON_ADDRESS_REFUSED', `Cannot serve the control API on ${host}: it is not loopback.`, {
-    details: { host },
-  });
+  throw new CordonError(
+    'CORDON_ADDRESS_REFUSED',
+    `Cannot serve the control API on ${host}: it is not loopback.`,
+    {
+      details: { host },
+    },
+  );
 }
 
 /**
@@ -25,7 +29,10 @@ export function refuseBrowsers(request: IncomingMessage): void {
   const [host] = hosts;
   if (hosts.length !== 1 || host === undefined || !HOSTS.test(host)) {
     const shown = JSON.stringify(hosts.join(', ').slice(0, 255));
-    throw new CordonError('CORDON_HOST_REFUSED', `Cannot serve ${shown}: the control API answers to loopback names only.`);
+    throw new CordonError(
+      'CORDON_HOST_REFUSED',
+      `Cannot serve ${shown}: the control API answers to loopback names only.`,
+    );
   }
   const { origin } = request.headers;
   const site = request.headers['sec-fetch-site'];

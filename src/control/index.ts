@@ -9,7 +9,7 @@ export type { ControlServer, ControlServerOptions } from './server.ts';
 export { ensureFirstToken, isTokenForm, newToken, verifyToken } from './tokens.ts';
 export { openApiDocument } from './openapi.ts';
 export type { ControlApi } from './table.ts';
-export type { ControlCatalogue, ControlDeployer, ControlServices, DeployOutcome } from './port.ts';
+export type { ControlCatalogue, ControlDeployer, ControlServices, DeployOutcome, ServedApp } from './port.ts';
 export type {
   AppView,
   DeploymentView,

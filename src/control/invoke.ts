@@ -24,7 +24,15 @@ export interface InvocationResult {
 const INLINE_BODY_BYTES = 64 * 1024;
 
 // The platform frames the message; what a caller says about framing would contradict it (RFC 9110 section 7.6.1).
-const FRAMING = new Set(['connection', 'content-length', 'keep-alive', 'te', 'trailer', 'transfer-encoding', 'upgrade']);
+const FRAMING = new Set([
+  'connection',
+  'content-length',
+  'keep-alive',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]);
 
 /**
  * Runs a function once, past the gateway's routes but by the same dispatcher, and collects its response.

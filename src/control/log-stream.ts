@@ -3,52 +3,50 @@ import type { EventSink } from './operation.ts';
 
 type Line = LogLine & { readonly sequence: number };
 
-/** Rows of one read while a stream catches up. */
+/** Rows of one read. */
 const PAGE_ROWS = 100;
 
 /**
- * Hands over every line that matches: with `after`, first those that are stored, then new ones, each
- * once and in order. A reader that is too slow for the live lines is served from the store until it has
- * caught up, so that memory stays bounded and nothing is lost that the store still has.
+ * Hands over every line that matches, each once and in order: with `after`, first those that are stored,
+ * then new ones. Lines are always read from the store, and a new one only says that it is time to read;
+ * so a slow reader costs no memory and loses nothing that the store still has.
  * Returns what stops it.
  */
 export function followLogs(evidence: Evidence, query: LogQuery, sink: EventSink<Line>): () => void {
   let last = query.after ?? -1;
-  let live = query.after === undefined;
+  let reading = false;
   let missed = false;
   let stopped = false;
 
-  const send = (line: Line): boolean => {
-    if (line.sequence <= last) return true;
-    last = line.sequence;
-    return sink.send(line.sequence, line);
-  };
-
-  const catchUp = async (): Promise<void> => {
-    while (!stopped) {
-      await sink.ready();
-      missed = false;
-      await evidence.flush();
-      const rows = await evidence.logs({ ...query, after: last, limit: PAGE_ROWS });
-      for (const row of rows) {
-        if (!send(row)) await sink.ready();
+  const read = async (): Promise<void> => {
+    try {
+      if (last === -1) last = (await evidence.logs({ limit: 1 })).at(-1)?.sequence ?? 0;
+      while (missed && !stopped) {
+        missed = false;
+        const rows = await evidence.logs({ ...query, after: last, limit: PAGE_ROWS });
+        for (const row of rows) {
+          if (stopped) return;
+          last = row.sequence;
+          if (!sink.send(row.sequence, row)) await sink.ready();
+        }
+        if (rows.length === PAGE_ROWS) missed = true;
       }
-      // No await between this check and the switch: a line that comes later finds the stream live.
-      if (rows.length < PAGE_ROWS && !missed) break;
+    } finally {
+      // In the same turn as the last look at `missed`, so that no wake-up falls between.
+      reading = false;
     }
-    live = true;
   };
-  const start = (): void => {
-    live = false;
-    catchUp().catch((error: unknown) => sink.fail(error));
+  const wake = (): void => {
+    missed = true;
+    if (reading) return;
+    reading = true;
+    read().catch((error: unknown) => sink.fail(error));
   };
 
   const unfollow = evidence.follow((line) => {
-    if (!matches(line, query)) return;
-    if (!live) missed = true;
-    else if (!send(line)) start();
+    if (matches(line, query)) wake();
   });
-  if (!live) start();
+  wake();
   return () => {
     stopped = true;
     unfollow();

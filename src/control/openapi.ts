@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { ERRORS } from '../contract/index.ts';
 import { ARCHIVE, type AnyOperation } from './operation.ts';
 import { errorBodySchema } from './schema.ts';
 import { OPERATIONS } from './table.ts';
@@ -34,7 +33,6 @@ export function openApiDocument(): Json {
       securitySchemes: { token: { type: 'http', scheme: 'bearer', bearerFormat: 'cordon token' } },
       schemas: {
         Error: jsonSchema(errorBodySchema, 'output'),
-        ErrorCode: { type: 'string', enum: Object.keys(ERRORS) },
       },
       responses: {
         Error: {
@@ -85,6 +83,10 @@ function parametersOf(schema: z.ZodType, where: 'path' | 'query'): Json[] {
 }
 
 function jsonSchema(schema: z.ZodType, io: 'input' | 'output'): Json {
-  const { $schema: _dialect, ...rest } = z.toJSONSchema(schema, { target: 'draft-2020-12', io, unrepresentable: 'any' });
+  const { $schema: _dialect, ...rest } = z.toJSONSchema(schema, {
+    target: 'draft-2020-12',
+    io,
+    unrepresentable: 'any',
+  });
   return rest;
 }

@@ -10,8 +10,16 @@ export const ARCHIVE = 'application/x-tar';
 /** What an operation takes as its body: nothing, JSON by a schema, or a tar archive. */
 export type BodyKind = null | z.ZodType | typeof ARCHIVE;
 
-type BodyIn<B extends BodyKind> = B extends z.ZodType ? z.input<B> : B extends typeof ARCHIVE ? Uint8Array : undefined;
-type BodyOut<B extends BodyKind> = B extends z.ZodType ? z.output<B> : B extends typeof ARCHIVE ? Uint8Array : undefined;
+type BodyIn<B extends BodyKind> = B extends z.ZodType
+  ? z.input<B>
+  : B extends typeof ARCHIVE
+    ? Uint8Array
+    : undefined;
+type BodyOut<B extends BodyKind> = B extends z.ZodType
+  ? z.output<B>
+  : B extends typeof ARCHIVE
+    ? Uint8Array
+    : undefined;
 
 /** What a handler gets besides its input. */
 export interface OperationContext {
@@ -112,9 +120,7 @@ export function operation<
   Q extends z.ZodType,
   B extends BodyKind,
   R extends z.ZodType,
->(
-  row: Row<Id, M, Path, P, Q, B, R>,
-): Operation<M, Path, z.input<P>, z.input<Q>, BodyIn<B>, z.output<R>> {
+>(row: Row<Id, M, Path, P, Q, B, R>): Operation<M, Path, z.input<P>, z.input<Q>, BodyIn<B>, z.output<R>> {
   const { handler, subscribe } = row;
   return {
     id: row.id,
@@ -129,7 +135,8 @@ export function operation<
     status: row.status ?? 200,
     streams: subscribe !== undefined,
     async execute(context, raw) {
-      if (handler === undefined) throw new CordonError('CORDON_INTERNAL', `The operation ${row.id} is a stream.`);
+      if (handler === undefined)
+        throw new CordonError('CORDON_INTERNAL', `The operation ${row.id} is a stream.`);
       const input = {
         params: check(row.params, raw.params, 'path'),
         query: check(row.query, raw.query, 'query'),
@@ -138,7 +145,8 @@ export function operation<
       return row.response.parse(await handler(context, input));
     },
     prepare(context, raw) {
-      if (subscribe === undefined) throw new CordonError('CORDON_INTERNAL', `The operation ${row.id} is no stream.`);
+      if (subscribe === undefined)
+        throw new CordonError('CORDON_INTERNAL', `The operation ${row.id} is no stream.`);
       const query = check(row.query, raw.query, 'query');
       return (sink) => subscribe(context, { query }, sink);
     },
@@ -153,7 +161,8 @@ function check<S extends z.ZodType>(schema: S, value: unknown, where: string): z
     problem: issue.message,
   }));
   const first = issues[0];
-  const text = first === undefined ? 'The input is not valid.' : `\`${first.field}\` is not valid: ${first.problem}.`;
+  const text =
+    first === undefined ? 'The input is not valid.' : `\`${first.field}\` is not valid: ${first.problem}.`;
   throw new CordonError('CORDON_INPUT_INVALID', text, { details: { issues } });
 }
 

@@ -22,26 +22,33 @@ export interface ControlDeployer {
    * `canary`: percent of the requests for the new deployment; null makes it live.
    * Errors: all of the manifest and deploy codes.
    */
-  deploy(app: string, archive: Uint8Array, options: { readonly canary: number | null }): Promise<DeployOutcome>;
+  deploy(
+    app: string,
+    archive: Uint8Array,
+    options: { readonly canary: number | null },
+  ): Promise<DeployOutcome>;
+}
+
+/** An app with the deployment that is live. */
+export interface ServedApp {
+  readonly alias: Alias;
+  readonly live: Deployment;
 }
 
 /** Knows the apps and moves their aliases. Where there is no such app: CORDON_APP_UNKNOWN. */
 export interface ControlCatalogue {
-  aliases(): Promise<readonly Alias[]>;
-  alias(app: string): Promise<Alias>;
+  /** By name. */
+  apps(): readonly ServedApp[];
+  app(name: string): ServedApp;
   /** Newest first. */
   deployments(app: string): Promise<readonly Deployment[]>;
-  /** By full id. Errors: CORDON_DEPLOYMENT_UNKNOWN. */
-  deployment(app: string, id: string): Promise<Deployment>;
-  /** Makes `to` live, or the previous deployment for null. Errors: CORDON_DEPLOYMENT_UNKNOWN. */
+  /** Makes `to`, a whole id, live, or the previous deployment for null. Errors: CORDON_DEPLOYMENT_UNKNOWN. */
   rollback(app: string, to: string | null): Promise<Alias>;
   /** Errors: CORDON_DEPLOYMENT_UNKNOWN, CORDON_CANARY_INVALID. */
   setCanary(app: string, deployment: string, percent: number): Promise<Alias>;
   clearCanary(app: string): Promise<Alias>;
   /** Makes the canary live. Errors: CORDON_CANARY_INVALID where there is none. */
   promoteCanary(app: string): Promise<Alias>;
-  /** The function that a request would reach; null where no route matches. `host` without port. */
-  route(method: string, host: string, path: string): Promise<FunctionRef | null>;
 }
 
 /** All that the operations of the control API work with. The composition root makes it. */
@@ -52,5 +59,7 @@ export interface ControlServices {
   readonly dispatcher: Dispatcher;
   /** Base URL of the gateway, without a slash at the end; routes are shown below it. */
   readonly gatewayUrl: string;
+  /** The function that a request would reach; null where no route matches. `host` without port. */
+  findRoute(method: string, host: string, path: string): FunctionRef | null;
   status(): Promise<ServerStatus>;
 }

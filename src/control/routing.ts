@@ -33,12 +33,17 @@ export class OperationRouter {
     const found = this.#patterns.filter((pattern) => fits(pattern.segments, segments));
     if (found.length === 0) {
       const shown = JSON.stringify(path.slice(0, 200));
-      throw new CordonError('CORDON_OPERATION_UNKNOWN', `Cannot ${method} ${shown}: the control API has no such path.`);
+      throw new CordonError(
+        'CORDON_OPERATION_UNKNOWN',
+        `Cannot ${method} ${shown}: the control API has no such path.`,
+      );
     }
     const pattern = found.find(({ operation }) => operation.method === method);
     if (pattern === undefined) {
       const allow = found.map(({ operation }) => operation.method).join(', ');
-      throw new CordonError('CORDON_METHOD_REFUSED', `Cannot ${method} ${path}: it takes ${allow}.`, { details: { allow } });
+      throw new CordonError('CORDON_METHOD_REFUSED', `Cannot ${method} ${path}: it takes ${allow}.`, {
+        details: { allow },
+      });
     }
     return {
       operation: pattern.operation,
@@ -70,7 +75,10 @@ function queryOf(text: string): Record<string, string> {
   const query = new Map<string, string>();
   for (const [name, value] of new URLSearchParams(text)) {
     if (query.has(name)) {
-      throw new CordonError('CORDON_INPUT_INVALID', `The query names ${JSON.stringify(name.slice(0, 64))} twice.`);
+      throw new CordonError(
+        'CORDON_INPUT_INVALID',
+        `The query names ${JSON.stringify(name.slice(0, 64))} twice.`,
+      );
     }
     query.set(name, value);
   }

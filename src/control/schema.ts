@@ -13,7 +13,12 @@ export const deploymentIdSchema = z
   .regex(/^[0-9a-f]{8,64}$/)
   .describe('Deployment id: lower-case hex SHA-256, or at least its first 8 digits.');
 
-export const percentSchema = z.coerce.number<number | string>().int().min(0).max(100).describe('Whole percent, 0 to 100.');
+export const percentSchema = z.coerce
+  .number<number | string>()
+  .int()
+  .min(0)
+  .max(100)
+  .describe('Whole percent, 0 to 100.');
 
 const time = z.number().describe('Milliseconds since the Unix epoch.');
 
@@ -67,8 +72,14 @@ export const deployResultSchema = z.object({
 });
 
 // RFC 9110 section 5.5: visible ASCII, space and tab; obs-text is refused.
-const headerValue = z.string().max(8192).regex(/^[\t\x20-\x7e]*$/);
-const headerName = z.string().max(256).regex(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/);
+const headerValue = z
+  .string()
+  .max(8192)
+  .regex(/^[\t\x20-\x7e]*$/);
+const headerName = z
+  .string()
+  .max(256)
+  .regex(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/);
 
 export const headersSchema = z
   .array(z.tuple([headerName, headerValue]))
@@ -76,7 +87,10 @@ export const headersSchema = z
   .describe('Pairs of name and value, in order.');
 
 export const invokeBodySchema = z.strictObject({
-  method: z.string().regex(/^[A-Z]{1,16}$/).default('GET'),
+  method: z
+    .string()
+    .regex(/^[A-Z]{1,16}$/)
+    .default('GET'),
   path: z
     .string()
     .max(LIMITS.urlBytesMax.value)
@@ -106,7 +120,13 @@ export const logFilterShape = {
   after: sequence.optional().describe('Only rows after this sequence number.'),
 };
 
-export const limitSchema = z.coerce.number<number | string>().int().min(1).max(1000).optional().describe('Default 100.');
+export const limitSchema = z.coerce
+  .number<number | string>()
+  .int()
+  .min(1)
+  .max(1000)
+  .optional()
+  .describe('Default 100.');
 
 export const logLineSchema = z.object({
   sequence: z.number(),
@@ -167,10 +187,13 @@ export const statusSchema = z.object({
       deployment: z.string(),
       requestsInFlight: z.number(),
       requestsServed: z.number(),
-      memoryBytes: z.number().nullable(),
+      pid: z.number().describe('Process id of the outermost process of its sandbox.'),
+      memoryBytes: z.number(),
+      cpuMicros: z.number(),
       startedAt: time,
     }),
   ),
+  requestsWaiting: z.number().describe('Requests that wait for an instance.'),
   versions: z.record(z.string(), z.string()).describe('Of Cordon, Node.js, Deno and the sandbox.'),
 });
 

@@ -65,7 +65,10 @@ class HttpControlServer implements ControlServer {
     this.#server.on('clientError', (_error, socket) => this.#malformed(socket as Socket));
   }
 
-  async listen(address: { readonly host: string; readonly port: number }): Promise<{ readonly port: number }> {
+  async listen(address: {
+    readonly host: string;
+    readonly port: number;
+  }): Promise<{ readonly port: number }> {
     const host = loopbackAddress(address.host);
     await new Promise<void>((resolve, reject) => {
       const failed = (error: NodeJS.ErrnoException): void => reject(listenError(error, host, address.port));
@@ -108,7 +111,8 @@ class HttpControlServer implements ControlServer {
   async #admit(request: IncomingMessage): Promise<Matched> {
     const found = attempt(() => this.#router.match(request.method ?? '', request.url ?? ''));
     if (found instanceof CordonError || found.operation.access !== 'public') {
-      if (!(await verifyToken(this.#store, bearerToken(request)))) throw new CordonError('CORDON_TOKEN_REFUSED');
+      if (!(await verifyToken(this.#store, bearerToken(request))))
+        throw new CordonError('CORDON_TOKEN_REFUSED');
     }
     if (found instanceof CordonError) throw found;
     return found;
@@ -132,7 +136,12 @@ class HttpControlServer implements ControlServer {
     answerJson(response, operation.status, await operation.execute(context, { params, query, body }));
   }
 
-  #stream(matched: Matched, context: OperationContext, request: IncomingMessage, response: ServerResponse): void {
+  #stream(
+    matched: Matched,
+    context: OperationContext,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): void {
     if (this.#streams.size >= LIMITS.logStreamsMax.value) {
       throw new CordonError('CORDON_OVERLOADED', 'Cannot open another log stream: too many are open.');
     }
@@ -165,7 +174,8 @@ class HttpControlServer implements ControlServer {
   #malformed(socket: Socket): void {
     const error = new CordonError('CORDON_REQUEST_MALFORMED');
     this.#record(error, newId('evt'), 'none');
-    if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
+    if (socket.writable)
+      socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
     else socket.destroy();
   }
 }
@@ -181,7 +191,9 @@ function attempt<T>(action: () => T): T | CordonError {
 function listenError(error: NodeJS.ErrnoException, host: string, port: number): CordonError {
   const details = { host, port };
   if (error.code === 'EADDRINUSE') {
-    return new CordonError('CORDON_PORT_TAKEN', `Cannot listen on ${host}:${port}: another program does.`, { details });
+    return new CordonError('CORDON_PORT_TAKEN', `Cannot listen on ${host}:${port}: another program does.`, {
+      details,
+    });
   }
   const message = `Cannot listen on ${host}:${port}: ${error.message}`;
   return new CordonError('CORDON_ADDRESS_REFUSED', message, { details, cause: error });

@@ -12,9 +12,16 @@ export const OPERATIONS = [
   ...EVIDENCE_OPERATIONS,
 ] as const;
 
-type Types<T> = T extends Operation<infer M, infer Path, infer P, infer Q, infer B, infer R>
-  ? { readonly key: `${M} ${Path}`; readonly params: P; readonly query: Q; readonly body: B; readonly response: R }
-  : never;
+type Types<T> =
+  T extends Operation<infer M, infer Path, infer P, infer Q, infer B, infer R>
+    ? {
+        readonly key: `${M} ${Path}`;
+        readonly params: P;
+        readonly query: Q;
+        readonly body: B;
+        readonly response: R;
+      }
+    : never;
 
 type Rows = Types<(typeof OPERATIONS)[number]>;
 

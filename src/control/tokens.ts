@@ -1,7 +1,7 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { systemClock, type Clock } from '../contract/index.ts';
-import type { Store } from '../store/index.ts';
+import { queryBuilder, type Store } from '../store/index.ts';
 
 const PREFIX = 'cordon_';
 const SECRET_BYTES = 32;
@@ -31,16 +31,13 @@ export function isTokenForm(text: string): boolean {
  * tokens already. Only its SHA-256 is stored: a token of 256 random bits needs no slow hash.
  */
 export async function ensureFirstToken(store: Store, clock: Clock = systemClock): Promise<string | null> {
-  const existing = await store.query({ sql: 'SELECT 1 AS one FROM tokens LIMIT 1', parameters: [] });
+  const db = queryBuilder(store.dialect);
+  const existing = await store.query(db.selectFrom('tokens').select('name').limit(1).compile());
   if (existing.length > 0) return null;
   const token = newToken();
-  await store.commit([
-    {
-      sql: 'INSERT INTO tokens (sha256, name, created_at) VALUES (?, ?, ?)',
-      parameters: [digest(token).toString('hex'), FIRST_TOKEN_NAME, clock.now()],
-      changes: 1,
-    },
-  ]);
+  const row = { sha256: digest(token).toString('hex'), name: FIRST_TOKEN_NAME, created_at: clock.now() };
+  const insert = db.insertInto('tokens').values(row).compile();
+  await store.commit([{ sql: insert.sql, parameters: insert.parameters, changes: 1 }]);
   return token;
 }
 
@@ -48,8 +45,9 @@ export async function ensureFirstToken(store: Store, clock: Clock = systemClock)
 export async function verifyToken(store: Store, token: string): Promise<boolean> {
   if (!isTokenForm(token)) return false;
   const presented = digest(token);
+  const select = queryBuilder(store.dialect).selectFrom('tokens').select('sha256').compile();
   let known = false;
-  for (const { sha256 } of await store.query<{ sha256: string }>({ sql: 'SELECT sha256 FROM tokens', parameters: [] })) {
+  for (const { sha256 } of await store.query<{ sha256: string }>(select)) {
     const stored = Buffer.from(sha256, 'hex');
     if (stored.byteLength === presented.byteLength && timingSafeEqual(stored, presented)) known = true;
   }

@@ -1,4 +1,5 @@
 import type { Alias, Deployment, DeployedFunction } from '../deploy/index.ts';
+import type { ServedApp } from './port.ts';
 import type { AppView, DeploymentView, FunctionView } from './schema.ts';
 
 /** Shows a deployment's function, with the URLs of its routes below the gateway. */
@@ -48,7 +49,7 @@ export function deploymentView(deployment: Deployment, alias: Alias, gatewayUrl:
 }
 
 /** Shows an app by its alias and the deployment that is live. */
-export function appView(alias: Alias, live: Deployment, gatewayUrl: string): AppView {
+export function appView({ alias, live }: ServedApp, gatewayUrl: string): AppView {
   return {
     name: alias.app,
     hosts: [...live.manifest.hosts],

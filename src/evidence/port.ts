@@ -62,9 +62,11 @@ export interface Evidence {
   log(line: Omit<LogLine, 'time'> & { readonly time?: number }): void;
   record(event: Omit<SecurityEvent, 'time'>): void;
   logs(query: LogQuery): Promise<(LogLine & { readonly sequence: number })[]>;
-  events(query: { readonly after?: number; readonly limit?: number; readonly kind?: SecurityEventKind }): Promise<
-    (SecurityEvent & { readonly sequence: number })[]
-  >;
+  events(query: {
+    readonly after?: number;
+    readonly limit?: number;
+    readonly kind?: SecurityEventKind;
+  }): Promise<(SecurityEvent & { readonly sequence: number })[]>;
   /** Calls back for each new log line until the returned function is called. */
   follow(listener: (line: LogLine & { readonly sequence: number }) => void): () => void;
   /** Resolves when everything logged so far is durable. */

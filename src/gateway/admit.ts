@@ -40,7 +40,7 @@ export class Admission {
 }
 
 /** A refusal for load, with the time after which to try again. */
-export function overloaded(reason: string): Refusal {
+function overloaded(reason: string): Refusal {
   return new Refusal('CORDON_OVERLOADED', reason, {
     event: 'limit.exceeded',
     headers: ['retry-after', RETRY_AFTER_SECONDS],

@@ -97,7 +97,7 @@ export class Answer {
     const body = this.body;
     const now = this.#rules.ticker.now;
     this.#blockedTick = now;
-    if (body === null || body.complete || this.awaitsContinue || this.#connection.closing) {
+    if (body === null || body.complete || this.awaitsContinue || this.#connection.broken) {
       if (last === null) response.end();
       else response.end(last);
       return;
@@ -117,6 +117,12 @@ export class Answer {
       if (!body.complete) this.#message.socket.destroy();
       else if (this.#finished) this.#settle(true);
     });
+  }
+
+  /** The rest of the body cannot be read: there is nothing to wait for before the connection ends. */
+  bodyBroken(): void {
+    if (this.#closes) this.#response.end();
+    else this.#message.socket.destroySoon();
   }
 
   /** Ends the connection in the middle of the answer; a caller of HTTP/1.0 can only tell by a reset. */

@@ -63,7 +63,12 @@ function eachClaim(
       for (const { path, methods } of fn.routes) {
         const shape = patternSegments(path).map((segment) => (segment.startsWith(':') ? ':' : segment));
         for (const method of new Set(methods ?? METHODS)) {
-          visit(`${host ?? '*'} ${method} ${shape.join('/')}`, { app: manifest.name, function: fn.name, path }, host, method);
+          visit(
+            `${host ?? '*'} ${method} ${shape.join('/')}`,
+            { app: manifest.name, function: fn.name, path },
+            host,
+            method,
+          );
         }
       }
     }

@@ -26,6 +26,8 @@ export class Connection {
   readonly address: string;
   /** True once nothing that follows on it may be read as a request. */
   closing = false;
+  /** True once its parser gave up: nothing more can be read from it. */
+  broken = false;
   /** Requests whose caller is being identified. */
   identifying = 0;
   readonly #open = new Set<OpenExchange>();
@@ -63,9 +65,10 @@ export class Connection {
    * waits its turn, so that it is never taken for the answer to an earlier request.
    */
   fail(code: ErrorCode, id: string): void {
-    if (this.closing) return;
+    if (this.broken) return;
+    let told = this.closing;
     this.closing = true;
-    let told = false;
+    this.broken = true;
     for (const exchange of [...this.#open]) told = exchange.bodyFailed(code) || told;
     if (told) return;
     const words = rawErrorAnswer(code, id);
@@ -89,6 +92,7 @@ export class Connections {
   readonly #perAddressMax: number;
   readonly #all = new Set<Connection>();
   readonly #perAddress = new Map<string, number>();
+  #whenEmpty: (() => void)[] = [];
 
   constructor(perAddressMax: number) {
     this.#perAddressMax = perAddressMax;
@@ -120,6 +124,14 @@ export class Connections {
     for (const connection of this.#all) if (connection.inFlight > 0) connection.sweep(tick);
   }
 
+  /** Resolves once no connection is left and all that was open on them has been told. */
+  emptied(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#all.size === 0) resolve();
+      else this.#whenEmpty.push(resolve);
+    });
+  }
+
   destroyAll(): void {
     for (const { socket } of this.#all) socket.destroy();
   }
@@ -130,6 +142,10 @@ export class Connections {
     if (count === 0) this.#perAddress.delete(key);
     else this.#perAddress.set(key, count);
     connection.callerLeft();
+    if (this.#all.size > 0) return;
+    const waiting = this.#whenEmpty;
+    this.#whenEmpty = [];
+    for (const resolve of waiting) resolve();
   }
 }
 

@@ -15,8 +15,17 @@ export interface ErrorAnswer {
 /** Makes the answer for an error. Only the summaries of faults of the caller are told. */
 export function errorAnswer(code: ErrorCode, id: string, extra: readonly string[] = []): ErrorAnswer {
   const { fault, status, summary } = ERRORS[code];
-  const body = JSON.stringify({ error: { code, message: fault === 'caller' ? summary : OPAQUE_MESSAGE, id } });
-  const fields = ['content-type', 'application/json', 'content-length', String(body.length), 'x-request-id', id];
+  const body = JSON.stringify({
+    error: { code, message: fault === 'caller' ? summary : OPAQUE_MESSAGE, id },
+  });
+  const fields = [
+    'content-type',
+    'application/json',
+    'content-length',
+    String(body.length),
+    'x-request-id',
+    id,
+  ];
   if (status === 503 && !extra.includes('retry-after')) fields.push('retry-after', '1');
   fields.push(...extra);
   return { status, fields, body };

@@ -210,7 +210,10 @@ export class HttpExchange implements ResponseSink, OpenExchange {
 
   sweep(tick: number): void {
     const { limits, ticker } = this.#rules;
-    if (this.#phase !== 'answered' && this.#body?.stalled(tick, ticker.ticks(limits.bodyIdleTimeoutMs)) === true) {
+    if (
+      this.#phase !== 'answered' &&
+      this.#body?.stalled(tick, ticker.ticks(limits.bodyIdleTimeoutMs)) === true
+    ) {
       this.fail('CORDON_REQUEST_TIMEOUT', 'pause inside the body');
     }
     this.#answer.sweep(tick);
@@ -226,8 +229,9 @@ export class HttpExchange implements ResponseSink, OpenExchange {
   }
 
   bodyFailed(code: ErrorCode): boolean {
-    if (this.#body === null || this.#body.complete || this.#phase === 'answered') return false;
-    this.fail(code, 'the rest of the body could not be read');
+    if (this.#body === null || this.#body.complete) return false;
+    if (this.#phase === 'answered') this.#answer.bodyBroken();
+    else this.fail(code, 'the rest of the body could not be read');
     return true;
   }
 

@@ -14,7 +14,10 @@ const ABSENT_TOKEN = 'absent';
  * Second stage: who calls. Stays synchronous for public routes. Every failure looks the same from outside,
  * whether the credentials are missing, malformed or wrong; a verifier that throws lets nobody in.
  */
-export function identify(received: Received, verify: TokenVerifier): Identified | Refusal | Promise<Identified | Refusal> {
+export function identify(
+  received: Received,
+  verify: TokenVerifier,
+): Identified | Refusal | Promise<Identified | Refusal> {
   switch (received.match.auth) {
     case 'public':
       return { ...received, caller: ANONYMOUS } as Identified;

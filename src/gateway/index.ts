@@ -5,7 +5,7 @@
  * two parsers could read in two ways, and says no more about a failure than a code and an id.
  */
 export { createGateway } from './gateway.ts';
-export type { Gateway, GatewayOptions, GatewayStats } from './gateway.ts';
+export type { Gateway, GatewayOptions, GatewayStats } from './gateway-options.ts';
 export { compileRoutes, RouteTable } from './router.ts';
 export type { AppRoutes, RouteMatch, RouteMiss } from './router.ts';
 export { findConflicts } from './conflicts.ts';

@@ -66,7 +66,8 @@ export class Journal {
 
   /** A request that a stage refused; `match` where it had a route by then. */
   refused(refusal: Refusal, id: string, address: string, match: RouteMatch | null, what: string): void {
-    if (refusal.event !== null) this.event(refusal.event, refusal.code, { id, address, match, detail: refusal.reason });
+    if (refusal.event !== null)
+      this.event(refusal.event, refusal.code, { id, address, match, detail: refusal.reason });
     const suppressed = this.#take(`log ${match === null ? '' : match.deployment.app}`);
     if (suppressed === null) return;
     const { deployment, fn } = match ?? { deployment: null, fn: null };
@@ -92,7 +93,12 @@ export class Journal {
   event(
     kind: SecurityEventKind,
     reason: string,
-    about: { readonly id: string | null; readonly address: string; readonly match: RouteMatch | null; readonly detail: string },
+    about: {
+      readonly id: string | null;
+      readonly address: string;
+      readonly match: RouteMatch | null;
+      readonly detail: string;
+    },
   ): void {
     const suppressed = this.#take(kind);
     if (suppressed === null) return;

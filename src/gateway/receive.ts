@@ -48,5 +48,7 @@ function lookUp(target: Target, rules: ReceiveRules): RouteMatch | Refusal {
   const found = rules.routes.match(target, rules.routes.hasCanary ? rules.random() * 100 : 0);
   if (found.kind === 'match') return found;
   if (found.allow.length === 0) return new Refusal('CORDON_ROUTE_UNKNOWN', 'no route');
-  return new Refusal('CORDON_METHOD_REFUSED', 'no route for the method', { headers: ['allow', found.allow.join(', ')] });
+  return new Refusal('CORDON_METHOD_REFUSED', 'no route for the method', {
+    headers: ['allow', found.allow.join(', ')],
+  });
 }

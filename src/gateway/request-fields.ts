@@ -77,7 +77,8 @@ const DROPPED: ReadonlySet<string> = new Set([
   'x-azure-socketip',
 ]);
 
-const DROPPED_PREFIX = /^(?:x-forwarded|x-cordon-|cf-|proxy-|x-envoy-|x-amzn-|x-goog-iap-|x-ms-client-principal)/;
+const DROPPED_PREFIX =
+  /^(?:x-forwarded|x-cordon-|cf-|proxy-|x-envoy-|x-amzn-|x-goog-iap-|x-ms-client-principal)/;
 
 const remembered = new Map<string, Disposition>();
 

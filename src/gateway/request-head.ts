@@ -29,10 +29,17 @@ const NO_COOKIES: readonly string[] = [];
  * a repeated Host, a Transfer-Encoding other than exactly `chunked`, or any in HTTP/1.0 (RFC 9112
  * section 6.1), a repeated Authorization, more fields than `fieldsMax`.
  */
-export function readRequestHead(raw: readonly string[], httpVersion: string, fieldsMax: number): RequestHead | Refusal {
+export function readRequestHead(
+  raw: readonly string[],
+  httpVersion: string,
+  fieldsMax: number,
+): RequestHead | Refusal {
   if (httpVersion !== '1.1' && httpVersion !== '1.0') return malformed('HTTP version');
   if (raw.length > fieldsMax * 2) {
-    return new Refusal('CORDON_HEADERS_TOO_LARGE', 'too many header fields', { event: 'limit.exceeded', closes: true });
+    return new Refusal('CORDON_HEADERS_TOO_LARGE', 'too many header fields', {
+      event: 'limit.exceeded',
+      closes: true,
+    });
   }
   let host: string | null = null;
   let contentLength: number | null = null;
@@ -62,7 +69,8 @@ export function readRequestHead(raw: readonly string[], httpVersion: string, fie
         fields.push(name, value);
         break;
       case 'transfer-encoding':
-        if (chunked || httpVersion === '1.0' || value.toLowerCase() !== 'chunked') return malformed('Transfer-Encoding');
+        if (chunked || httpVersion === '1.0' || value.toLowerCase() !== 'chunked')
+          return malformed('Transfer-Encoding');
         chunked = true;
         break;
       case 'authorization':
@@ -94,7 +102,8 @@ export function readRequestHead(raw: readonly string[], httpVersion: string, fie
         break;
     }
   }
-  if (host === null) return new Refusal('CORDON_HOST_REFUSED', 'no Host', { event: 'request.malformed', closes: true });
+  if (host === null)
+    return new Refusal('CORDON_HOST_REFUSED', 'no Host', { event: 'request.malformed', closes: true });
   if (chunked && contentLength !== null) return malformed('Content-Length with Transfer-Encoding');
   if (nominated !== null) fields = withoutNominated(fields, nominated);
   return {

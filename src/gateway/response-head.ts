@@ -37,7 +37,11 @@ const DROPPED_PREFIX = /^(?:proxy-|sec-websocket-|x-cordon-)/;
 const remembered = new Map<string, Disposition>();
 
 /** Judges the head that a function answered with; a text says why it cannot be written. */
-export function readResponseHead(status: number, headers: FlatHeaders, bytesMax: number): ResponseHead | string {
+export function readResponseHead(
+  status: number,
+  headers: FlatHeaders,
+  bytesMax: number,
+): ResponseHead | string {
   if (!Number.isInteger(status) || status < 200 || status > 599) return `status ${status}`;
   if (headers.length % 2 !== 0) return 'a field without a value';
   const fields: string[] = [];
@@ -52,7 +56,8 @@ export function readResponseHead(status: number, headers: FlatHeaders, bytesMax:
     if (!VALUE.test(value)) return `characters in the value of ${name} that a field cannot hold`;
     if (disposition === 'pass') fields.push(name, value);
     else if (disposition === 'content-length') {
-      if (!DIGITS.test(value) || (contentLength !== null && contentLength !== Number(value))) return 'Content-Length';
+      if (!DIGITS.test(value) || (contentLength !== null && contentLength !== Number(value)))
+        return 'Content-Length';
       contentLength = Number(value);
     }
   }

@@ -7,8 +7,10 @@ import type { Authorized, Routed } from './stages.ts';
 export function route(authorized: Authorized): Routed {
   const { target, head, match, id, address } = authorized;
   const fields = head.fields;
-  if (head.authorization !== null && match.auth === 'public') fields.push('authorization', head.authorization);
-  if (head.cookies.length > 0 && !isCrossOriginWebSocket(authorized)) fields.push('cookie', head.cookies.join('; '));
+  if (head.authorization !== null && match.auth === 'public')
+    fields.push('authorization', head.authorization);
+  if (head.cookies.length > 0 && !isCrossOriginWebSocket(authorized))
+    fields.push('cookie', head.cookies.join('; '));
   fields.push(
     'host',
     target.authority,

@@ -80,7 +80,9 @@ export class RouteTable {
       implicit ??= entry.match;
     }
     if (implicit !== null) return implicit;
-    const allowed = entries.filter((entry) => draw >= entry.from && draw < entry.to).map((entry) => entry.method);
+    const allowed = entries
+      .filter((entry) => draw >= entry.from && draw < entry.to)
+      .map((entry) => entry.method);
     return { kind: 'miss', allow: METHODS.filter((method) => allowed.includes(method)) };
   }
 }
@@ -123,7 +125,13 @@ export function compileRoutes(apps: readonly AppRoutes[]): RouteTable {
   return new RouteTable(hosts, anyHost, hasCanary);
 }
 
-function addDeployment(hosts: Map<string, Node>, anyHost: Node, deployment: Deployment, from: number, to: number): void {
+function addDeployment(
+  hosts: Map<string, Node>,
+  anyHost: Node,
+  deployment: Deployment,
+  from: number,
+  to: number,
+): void {
   const roots = deployment.manifest.hosts.map((host) => {
     const root = hosts.get(host) ?? new Node();
     hosts.set(host, root);

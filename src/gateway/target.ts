@@ -53,7 +53,10 @@ export function parseTarget(input: TargetInput): Target | Refusal {
   const { method, scheme } = input;
   let origin = input.target;
   if (origin.length > input.urlBytesMax) {
-    return new Refusal('CORDON_URL_TOO_LONG', 'request target too long', { event: 'limit.exceeded', closes: true });
+    return new Refusal('CORDON_URL_TOO_LONG', 'request target too long', {
+      event: 'limit.exceeded',
+      closes: true,
+    });
   }
   const host = parseHost(input.host, scheme === 'http' ? '80' : '443');
   if (host === null) {

@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { WebSocketServer } from 'ws';
 import type { RawData, WebSocket } from 'ws';
 import { ERRORS } from '../contract/index.ts';
 import type { CordonError, ErrorCode } from '../contract/index.ts';
@@ -12,11 +11,11 @@ import { HttpExchange } from './http-exchange.ts';
 import type { Outcome } from './http-exchange.ts';
 import { readResponseHead } from './response-head.ts';
 import type { Routed } from './stages.ts';
+import { CLOSE, cutReason, sendableCode } from './web-socket-close.ts';
+import type { Handshaker } from './web-socket-handshake.ts';
 import { offeredProtocols } from './web-socket-handshake.ts';
 
 const EARLY_BYTES_MAX = 64 * 1024;
-const CLOSE = { normal: 1000, goingAway: 1001, noStatus: 1005, abnormal: 1006, tooBig: 1009, failed: 1011, overloaded: 1013 } as const;
-const REASON_BYTES_MAX = 123;
 
 /** What happens to a WebSocket, for whoever counts them. */
 export interface WebSocketEvents {
@@ -35,25 +34,6 @@ export interface Upgrade {
   readonly connection: Connection;
 }
 
-/** Makes the server half of handshakes; `ws` is wrapped here and nowhere else. */
-export function createHandshaker(messageBytesMax: number): WebSocketServer {
-  return new WebSocketServer({
-    noServer: true,
-    clientTracking: false,
-    maxPayload: messageBytesMax,
-    perMessageDeflate: false,
-    handleProtocols: (_offered, message) => chosenProtocols.get(message) ?? false,
-  });
-}
-
-const chosenProtocols = new WeakMap<IncomingMessage, string>();
-const answerFields = new WeakMap<IncomingMessage, readonly string[]>();
-
-/** Fields of the function's answer that go into the handshake, for the handshaker's `headers` event. */
-export function handshakeFields(message: IncomingMessage): readonly string[] {
-  return answerFields.get(message) ?? [];
-}
-
 /**
  * A WebSocket of a caller and a function. The handshake is completed only when the function has accepted;
  * any other answer is a plain HTTP response on the same connection.
@@ -62,7 +42,7 @@ export class WebSocketExchange implements ResponseSink, OpenExchange {
   readonly #request: Routed;
   readonly #upgrade: Upgrade;
   readonly #rules: AnswerRules;
-  readonly #handshaker: WebSocketServer;
+  readonly #handshaker: Handshaker;
   readonly #events: WebSocketEvents;
   /** Takes over where the function does not accept. */
   readonly #plain: HttpExchange;
@@ -78,7 +58,13 @@ export class WebSocketExchange implements ResponseSink, OpenExchange {
   #aliveTick = 0;
   #pinged = false;
 
-  constructor(request: Routed, upgrade: Upgrade, rules: AnswerRules, handshaker: WebSocketServer, events: WebSocketEvents) {
+  constructor(
+    request: Routed,
+    upgrade: Upgrade,
+    rules: AnswerRules,
+    handshaker: Handshaker,
+    events: WebSocketEvents,
+  ) {
     this.#request = request;
     this.#upgrade = upgrade;
     this.#rules = rules;
@@ -87,7 +73,7 @@ export class WebSocketExchange implements ResponseSink, OpenExchange {
     this.#early = [upgrade.early];
     const { message, response, connection, socket } = upgrade;
     this.#plain = new HttpExchange(request, message, response, connection, rules, (outcome) => {
-      response.detachSocket(socket);
+      if (response.socket !== null) response.detachSocket(socket);
       socket.destroySoon();
       this.#settle(outcome);
     });
@@ -124,7 +110,10 @@ export class WebSocketExchange implements ResponseSink, OpenExchange {
     const protocol = protocolOf(headers);
     const offered = offeredProtocols(this.#request.head.fields) ?? [];
     if (typeof head === 'string' || (protocol !== null && !offered.includes(protocol))) {
-      this.#plain.fail('CORDON_FUNCTION_RESPONSE', typeof head === 'string' ? head : 'a subprotocol that was not offered');
+      this.#plain.fail(
+        'CORDON_FUNCTION_RESPONSE',
+        typeof head === 'string' ? head : 'a subprotocol that was not offered',
+      );
     } else if (!this.#events.accepted()) {
       this.#plain.fail('CORDON_OVERLOADED', 'open WebSockets');
     } else {
@@ -168,7 +157,11 @@ export class WebSocketExchange implements ResponseSink, OpenExchange {
       this.#stopReading();
       this.#plain.failed(error);
     } else {
-      this.#giveUp(error.code, error.message, ERRORS[error.code].status === 503 ? CLOSE.overloaded : CLOSE.failed);
+      this.#giveUp(
+        error.code,
+        error.message,
+        ERRORS[error.code].status === 503 ? CLOSE.overloaded : CLOSE.failed,
+      );
     }
   }
 
@@ -189,7 +182,13 @@ export class WebSocketExchange implements ResponseSink, OpenExchange {
   }
 
   callerLeft(): void {
-    this.#webSocket?.terminate();
+    if (this.#webSocket !== null) {
+      this.#webSocket.terminate();
+      return;
+    }
+    this.#exchange?.abort();
+    this.#exchange = null;
+    this.#settle({ status: 101, failure: 'CORDON_CALLER_LEFT', detail: '', instance: this.#instance });
   }
 
   bodyFailed(): boolean {
@@ -207,9 +206,10 @@ export class WebSocketExchange implements ResponseSink, OpenExchange {
     this.#stopReading();
     response.detachSocket(socket);
     connection.opened(this);
-    if (protocol !== null) chosenProtocols.set(message, protocol);
-    answerFields.set(message, [...fields, 'x-request-id', this.#request.id]);
-    this.#handshaker.handleUpgrade(message, socket, Buffer.concat(this.#early), (webSocket) => this.#opened(webSocket));
+    const answer = { protocol, fields: [...fields, 'x-request-id', this.#request.id] };
+    this.#handshaker.complete(message, socket, Buffer.concat(this.#early), answer, (webSocket) =>
+      this.#opened(webSocket),
+    );
     this.#early = [];
   }
 
@@ -218,7 +218,11 @@ export class WebSocketExchange implements ResponseSink, OpenExchange {
     this.#alive();
     webSocket.on('message', (data: RawData, binary: boolean) => {
       this.#alive();
-      const bytes = Array.isArray(data) ? Buffer.concat(data) : data instanceof ArrayBuffer ? new Uint8Array(data) : data;
+      const bytes = Array.isArray(data)
+        ? Buffer.concat(data)
+        : data instanceof ArrayBuffer
+          ? new Uint8Array(data)
+          : data;
       if (this.#exchange?.message(bytes, !binary) === false) webSocket.pause();
     });
     webSocket.on('pong', () => this.#alive());
@@ -281,18 +285,4 @@ function protocolOf(headers: FlatHeaders): string | null {
     if (headers[i]?.toLowerCase() === 'sec-websocket-protocol') return headers[i + 1] ?? null;
   }
   return null;
-}
-
-/** Close codes that may be sent (RFC 6455 section 7.4); those that only describe become a plain close. */
-function sendableCode(code: number): number {
-  if (code === CLOSE.noStatus || code === CLOSE.abnormal) return CLOSE.normal;
-  const defined = code >= 1000 && code <= 1014 && code !== 1004;
-  return defined || (code >= 3000 && code <= 4999) ? code : CLOSE.failed;
-}
-
-/** Cuts a close reason to what a close frame holds, between characters. */
-function cutReason(reason: string): string {
-  let cut = reason;
-  while (Buffer.byteLength(cut) > REASON_BYTES_MAX) cut = cut.slice(0, -1);
-  return cut;
 }

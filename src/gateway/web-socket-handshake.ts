@@ -1,3 +1,7 @@
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import { WebSocketServer } from 'ws';
+import type { WebSocket } from 'ws';
 import { Refusal } from './refusal.ts';
 import type { Received } from './stages.ts';
 
@@ -32,4 +36,46 @@ function upgradeRefused(what: string): Refusal {
     headers: ['upgrade', 'websocket', 'sec-websocket-version', '13'],
     closes: true,
   });
+}
+
+/** The function's half of a handshake. */
+export interface HandshakeAnswer {
+  /** Subprotocol that it chose among those offered. */
+  readonly protocol: string | null;
+  /** Fields to add, flat and judged. */
+  readonly fields: readonly string[];
+}
+
+/** Completes handshakes. `ws` is wrapped here and nowhere else. */
+export class Handshaker {
+  readonly #server: WebSocketServer;
+  readonly #answers = new WeakMap<IncomingMessage, HandshakeAnswer>();
+
+  /** `messageBytesMax`: longest message of a caller; a longer one closes its WebSocket with 1009. */
+  constructor(messageBytesMax: number) {
+    this.#server = new WebSocketServer({
+      noServer: true,
+      clientTracking: false,
+      maxPayload: messageBytesMax,
+      // Compression costs each connection memory that the caller controls.
+      perMessageDeflate: false,
+      handleProtocols: (_offered, message) => this.#answers.get(message)?.protocol ?? false,
+    });
+    this.#server.on('headers', (lines, message) => {
+      const fields = this.#answers.get(message)?.fields ?? [];
+      for (let i = 0; i < fields.length; i += 2) lines.push(`${fields[i] ?? ''}: ${fields[i + 1] ?? ''}`);
+    });
+  }
+
+  /** Calls back with the open WebSocket, unless the caller has gone. `early`: bytes that followed the request. */
+  complete(
+    message: IncomingMessage,
+    socket: Socket,
+    early: Buffer,
+    answer: HandshakeAnswer,
+    opened: (webSocket: WebSocket) => void,
+  ): void {
+    this.#answers.set(message, answer);
+    this.#server.handleUpgrade(message, socket, early, opened);
+  }
 }

@@ -53,6 +53,8 @@ const encoder = new TextEncoder();
 export class Instance implements StreamOwner {
   readonly id = newId('ins');
   readonly ready: Promise<void>;
+  /** Milliseconds since the epoch. */
+  readonly startedAt = Date.now();
   /** Requests served or in progress. */
   served = 0;
   /** Monotonic time at which it last became idle. */
@@ -192,6 +194,8 @@ export class Instance implements StreamOwner {
   /** The time limit of a stream passed: the caller is told, and the instance ends with its last other request. */
   overdue(stream: HostStream): void {
     if (!stream.upgraded || !stream.answering) {
+      // From here on it takes no request: it may be in a loop.
+      if (this.alive) this.#state = 'condemned';
       this.#overdue.add(stream);
       this.#outbox.send(FRAME.abort, 0, stream.id, null);
       stream.fail(new CordonError('CORDON_FUNCTION_TIMEOUT'));
@@ -212,11 +216,12 @@ export class Instance implements StreamOwner {
     const [late] = this.#overdue;
     if (late === undefined) return;
     this.#observer.timedOut(late.requestId, false);
-    this.condemn();
+    this.#killWhenDone();
   }
 
   #killWhenDone(): void {
-    if (this.#state === 'condemned' && this.#streams.size <= this.#overdue.size) this.kill();
+    if (this.#pingTimer === null && this.#state === 'condemned' && this.#streams.size <= this.#overdue.size)
+      this.kill();
   }
 
   #receive(chunk: Buffer): void {

@@ -31,7 +31,8 @@ export type Checked =
 /** Checks a document against the schema, then against the rules that a schema cannot say. */
 export function checkDocument(document: Document): Checked {
   const result = manifestSchema.safeParse(document.value);
-  if (!result.success) return { ok: false, problems: result.error.issues.flatMap((issue) => describe(document, issue)) };
+  if (!result.success)
+    return { ok: false, problems: result.error.issues.flatMap((issue) => describe(document, issue)) };
   const problems = checkRules(document, result.data);
   return problems.length === 0 ? { ok: true, manifest: result.data } : { ok: false, problems };
 }
@@ -43,7 +44,12 @@ function describe(document: Document, issue: z.core.$ZodIssue): ManifestProblem[
     return issue.keys.map((key) => {
       const near = nearest(key, known);
       const suggestion = near === null ? null : `"${near}"`;
-      return document.problem([...path, key], `one of the keys ${known.join(', ')}`, `unknown key "${key}"`, suggestion);
+      return document.problem(
+        [...path, key],
+        `one of the keys ${known.join(', ')}`,
+        `unknown key "${key}"`,
+        suggestion,
+      );
     });
   }
   const got = document.describe(path);
@@ -58,7 +64,14 @@ function describe(document: Document, issue: z.core.$ZodIssue): ManifestProblem[
       ),
     ];
   }
-  return [document.problem(path, expectation(issue, path), keyOr(issue, last, got), suggestValue(document, issue, path))];
+  return [
+    document.problem(
+      path,
+      expectation(issue, path),
+      keyOr(issue, last, got),
+      suggestValue(document, issue, path),
+    ),
+  ];
 }
 
 function keyOr(issue: z.core.$ZodIssue, last: string | number | undefined, got: string): string {
@@ -73,7 +86,9 @@ function expectation(issue: z.core.$ZodIssue, path: Path): string {
       return PATTERN_WORDS[String(parent)] ?? 'a valid key';
     }
     case 'invalid_format':
-      return issue.message.startsWith('expected ') ? issue.message.slice(9) : (PATTERN_WORDS[name] ?? 'another form');
+      return issue.message.startsWith('expected ')
+        ? issue.message.slice(9)
+        : (PATTERN_WORDS[name] ?? 'another form');
     case 'invalid_value':
       return `one of ${issue.values.map((value) => JSON.stringify(value)).join(', ')}`;
     case 'invalid_type':
@@ -132,7 +147,8 @@ function checkRules(document: Document, manifest: ParsedManifest): ManifestProbl
   const problems: ManifestProblem[] = [];
   const names = Object.keys(manifest.functions);
   const countMax = LIMITS.functionsPerAppMax.value;
-  if (names.length === 0) problems.push(document.problem(['functions'], 'at least one function', 'none', null));
+  if (names.length === 0)
+    problems.push(document.problem(['functions'], 'at least one function', 'none', null));
   if (names.length > countMax) {
     problems.push(document.problem(['functions'], `at most ${countMax} functions`, `${names.length}`, null));
   }
@@ -161,12 +177,27 @@ function checkPath(document: Document, place: Path, pattern: string): ManifestPr
   const seen = new Set<string>();
   for (const segment of pattern.split('/')) {
     if (segment === '.' || segment === '..') {
-      problems.push(document.problem(place, 'a path without dot segments, which no request can have', `"${pattern}"`, null));
+      problems.push(
+        document.problem(
+          place,
+          'a path without dot segments, which no request can have',
+          `"${pattern}"`,
+          null,
+        ),
+      );
     } else if (segment.startsWith(':')) {
       if (!PARAMETER.test(segment)) {
-        problems.push(document.problem(place, 'a parameter such as ":id" of letters, digits and underscores', `"${segment}"`, null));
+        problems.push(
+          document.problem(
+            place,
+            'a parameter such as ":id" of letters, digits and underscores',
+            `"${segment}"`,
+            null,
+          ),
+        );
       }
-      if (seen.has(segment)) problems.push(document.problem(place, 'each parameter once', `"${segment}" twice`, null));
+      if (seen.has(segment))
+        problems.push(document.problem(place, 'each parameter once', `"${segment}" twice`, null));
       seen.add(segment);
     }
   }

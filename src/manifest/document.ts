@@ -162,7 +162,8 @@ function valueAt(root: Node | undefined, path: Path): Node | undefined {
 
 function childAt(node: Node | undefined, step: string | number): Node | undefined {
   if (typeof step === 'number') return node?.type === 'array' ? node.children?.[step] : undefined;
-  const property = node?.type === 'object' ? node.children?.find((child) => child.children?.[0]?.value === step) : undefined;
+  const property =
+    node?.type === 'object' ? node.children?.find((child) => child.children?.[0]?.value === step) : undefined;
   return property?.children?.[1];
 }
 

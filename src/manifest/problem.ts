@@ -29,7 +29,9 @@ export function codeFrame(text: string, line: number, column: number): string {
   const frame: string[] = [];
   for (let number = first; number <= last; number++) {
     // Control characters of the file must not reach a terminal.
-    const shown = (lines[number - 1] ?? '').replace(/\p{Cc}/gu, ' ').slice(from, from + CODE_FRAME_COLUMNS_MAX);
+    const shown = (lines[number - 1] ?? '')
+      .replace(/\p{Cc}/gu, ' ')
+      .slice(from, from + CODE_FRAME_COLUMNS_MAX);
     frame.push(`${number === line ? '>' : ' '} ${String(number).padStart(width)} | ${shown}`.trimEnd());
     if (number === line) frame.push(`  ${' '.repeat(width)} | ${' '.repeat(column - 1 - from)}^`);
   }
@@ -40,7 +42,9 @@ export function codeFrame(text: string, line: number, column: number): string {
 export function manifestError(text: string, file: string, problems: readonly ManifestProblem[]): CordonError {
   const sorted = problems.toSorted((a, b) => a.line - b.line || a.column - b.column);
   const syntax = sorted.some((problem) => problem.code === 'CORDON_MANIFEST_SYNTAX');
-  const blocks = sorted.map((problem) => `${sentence(problem)}\n${codeFrame(text, problem.line, problem.column)}`);
+  const blocks = sorted.map(
+    (problem) => `${sentence(problem)}\n${codeFrame(text, problem.line, problem.column)}`,
+  );
   const count = sorted.length === 1 ? '1 problem' : `${sorted.length} problems`;
   const summary = syntax ? `${file} is not valid JSON with comments` : `${file} does not follow its schema`;
   return new CordonError(

@@ -10,28 +10,42 @@ const PATH = /^\/(?:(?::?[A-Za-z0-9._~-]+)(?:\/:?[A-Za-z0-9._~-]+)*(?:\/\*)?|\*)
 export const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
 
 const route = z.strictObject({
-  path: z.string().regex(PATH).describe('Path to match: literal segments, `:name` for one segment, `*` at the end for the rest.'),
+  path: z
+    .string()
+    .regex(PATH)
+    .describe('Path to match: literal segments, `:name` for one segment, `*` at the end for the rest.'),
   methods: z.array(z.enum(METHODS)).min(1).optional().describe('Methods to accept. Default: all of them.'),
   auth: z
     .enum(['public', 'control'])
-    .describe('Who may call: `"public"` for anyone, `"control"` for holders of a control token. There is no default.'),
+    .describe(
+      'Who may call: `"public"` for anyone, `"control"` for holders of a control token. There is no default.',
+    ),
 });
 
 const limits = z.strictObject({
-  time: duration({ min: 10, max: LIMITS.functionTimeMsMax.value }).optional().describe('Longest run of one event, such as "10s".'),
+  time: duration({ min: 10, max: LIMITS.functionTimeMsMax.value })
+    .optional()
+    .describe('Longest run of one event, such as "10s".'),
   memory: byteSize({ min: LIMITS.functionMemoryBytesMin.value, max: LIMITS.functionMemoryBytesMax.value })
     .optional()
     .describe('Memory of one instance, such as "128MiB".'),
   concurrency: z.int().min(1).max(1000).optional().describe('Requests in flight in one instance.'),
   instances: z.int().min(1).max(500).optional().describe('Instances of this function on one node.'),
-  body: byteSize({ min: 0, max: 1024 ** 4 }).optional().describe('Largest request body.'),
-  response: byteSize({ min: 0, max: 1024 ** 4 }).optional().describe('Largest response body.'),
+  body: byteSize({ min: 0, max: 1024 ** 4 })
+    .optional()
+    .describe('Largest request body.'),
+  response: byteSize({ min: 0, max: 1024 ** 4 })
+    .optional()
+    .describe('Largest response body.'),
 });
 
 const functionSchema = z.strictObject({
   entry: z.string().regex(ENTRY).describe('Entry module, relative to cordon.jsonc.'),
   routes: z.array(route).max(200).optional().describe('HTTP routes that run this function.'),
-  vars: z.record(z.string().regex(/^[A-Z][A-Z0-9_]{0,63}$/), z.string().max(8192)).optional().describe('Plain values for `env`. Not for secrets.'),
+  vars: z
+    .record(z.string().regex(/^[A-Z][A-Z0-9_]{0,63}$/), z.string().max(8192))
+    .optional()
+    .describe('Plain values for `env`. Not for secrets.'),
   limits: limits.optional(),
 });
 
@@ -39,7 +53,12 @@ const functionSchema = z.strictObject({
 export const manifestSchema = z.strictObject({
   $schema: z.string().optional(),
   name: z.string().regex(NAME).describe('Name of the app.'),
-  hosts: z.array(z.string().regex(HOST)).min(1).max(50).optional().describe('Host names that this app answers. Default: every host that no app names.'),
+  hosts: z
+    .array(z.string().regex(HOST))
+    .min(1)
+    .max(50)
+    .optional()
+    .describe('Host names that this app answers. Default: every host that no app names.'),
   functions: z.record(z.string().regex(NAME), functionSchema).describe('The functions of the app.'),
 });
 

@@ -36,6 +36,8 @@ function envOf(fn: FunctionSpec): string[] {
 function pascalCase(name: string): string {
   return name
     .split('-')
-    .map((part, index) => (index > 0 && !/^[a-z]/.test(part) ? `_${part}` : part.charAt(0).toUpperCase() + part.slice(1)))
+    .map((part, index) =>
+      index > 0 && !/^[a-z]/.test(part) ? `_${part}` : part.charAt(0).toUpperCase() + part.slice(1),
+    )
     .join('');
 }

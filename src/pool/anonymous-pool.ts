@@ -35,8 +35,8 @@ export class AnonymousPool {
     this.#size = options.size;
   }
 
-  get warm(): number {
-    return this.#ready.length;
+  status(): { readonly warm: number; readonly booting: number; readonly size: number } {
+    return { warm: this.#ready.length, booting: this.#booting, size: this.#size };
   }
 
   /** Boots up to the pool's size. Resolves when the first sandbox is warm. Errors: CORDON_SANDBOX_FAILED. */

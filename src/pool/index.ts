@@ -3,5 +3,5 @@
  * in flight, queues with a bound, retires what is idle, and replaces what died. Nothing else starts a guest.
  */
 export { Pool } from './pool.ts';
-export type { PoolOptions, PoolStatus } from './pool.ts';
+export type { InstanceStatus, PoolOptions, PoolStatus } from './pool.ts';
 export type { Dispatcher } from './port.ts';

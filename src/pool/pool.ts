@@ -24,19 +24,26 @@ export interface PoolOptions {
   readonly idleMs?: number;
 }
 
+export interface InstanceStatus {
+  readonly id: string;
+  readonly app: string;
+  readonly function: string;
+  readonly deployment: string;
+  /** Process id of the sandbox's outermost process. */
+  readonly pid: number;
+  /** Milliseconds since the epoch. */
+  readonly startedAt: number;
+  readonly requestsInFlight: number;
+  readonly requestsServed: number;
+  readonly memoryBytes: number;
+  readonly cpuMicros: number;
+}
+
 export interface PoolStatus {
-  readonly warm: number;
-  readonly instances: readonly {
-    readonly id: string;
-    readonly app: string;
-    readonly function: string;
-    readonly deployment: string;
-    readonly inFlight: number;
-    readonly served: number;
-    readonly memoryBytes: number;
-    readonly cpuMicros: number;
-  }[];
-  readonly waiting: number;
+  readonly pool: { readonly warm: number; readonly booting: number; readonly size: number };
+  readonly instances: InstanceStatus[];
+  /** Requests that wait for an instance. */
+  readonly requestsWaiting: number;
 }
 
 /** All instances of this node: scales each function from nothing and back by its requests in flight. */
@@ -74,14 +81,20 @@ export class Pool implements Dispatcher, BundleChecker, FunctionPoolHost {
     return this.#poolOf(deployment, fn).dispatch(request, sink);
   }
 
-  /** Gives each function of a fresh deployment that already had traffic an instance before its first request. */
-  warm(deployment: Deployment, fn: DeployedFunction): void {
-    this.#poolOf(deployment, fn).warm();
-  }
-
-  /** Lets go of the instances of functions for which `keep` is false, once their requests have ended. */
-  retire(keep: (fn: DeployedFunction) => boolean): void {
-    for (const [fn, pool] of this.#functions) if (!keep(fn)) pool.retire();
+  /**
+   * Says which functions are served from now on. One that takes the place of a busy one gets an instance
+   * before its first request; instances of the others end with their requests.
+   */
+  succeed(served: ReadonlyMap<DeployedFunction, Deployment>): void {
+    const busy = new Set<string>();
+    for (const [fn, pool] of this.#functions) {
+      if (served.has(fn)) continue;
+      if (pool.instances.size > 0) busy.add(`${pool.deployment.app}/${fn.spec.name}`);
+      pool.retire();
+    }
+    for (const [fn, deployment] of served) {
+      if (busy.has(`${deployment.app}/${fn.spec.name}`)) this.#poolOf(deployment, fn).warm();
+    }
   }
 
   async check(bundle: Uint8Array, format: 'script' | 'module', name: string): Promise<BundleCheck> {
@@ -104,7 +117,7 @@ export class Pool implements Dispatcher, BundleChecker, FunctionPoolHost {
   }
 
   status(): PoolStatus {
-    const instances = [];
+    const instances: InstanceStatus[] = [];
     for (const pool of this.#functions.values()) {
       for (const instance of pool.instances) {
         instances.push({
@@ -112,13 +125,15 @@ export class Pool implements Dispatcher, BundleChecker, FunctionPoolHost {
           app: pool.deployment.app,
           function: pool.fn.spec.name,
           deployment: pool.deployment.id,
-          inFlight: instance.inFlight,
-          served: instance.served,
+          pid: instance.pid,
+          startedAt: instance.startedAt,
+          requestsInFlight: instance.inFlight,
+          requestsServed: instance.served,
           ...instance.usage(),
         });
       }
     }
-    return { warm: this.#anonymous.warm, instances, waiting: this.#waiting };
+    return { pool: this.#anonymous.status(), instances, requestsWaiting: this.#waiting };
   }
 
   close(): void {

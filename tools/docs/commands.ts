@@ -1,6 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { z } from 'zod';
 
+const packageSchema = z.object({ scripts: z.record(z.string(), z.string()).default({}) });
 const FENCE = /```(?:sh|bash|console)\n([\s\S]*?)```/g;
 const SCRIPT = /(?:^|[;&|]\s*)npm (?:run ([\w:-]+)|(test|start)\b)/gm;
 const COMMAND = /(?:^|[;&|$]\s*)(?:npx |(?:\.\/)?bin\/)?cordon ([a-z]+)/gm;
@@ -32,7 +34,6 @@ export function checkCommands(root: string, documents: readonly string[]): strin
 }
 
 function readScripts(file: string): Set<string> {
-  const content: unknown = JSON.parse(readFileSync(file, 'utf8'));
-  if (typeof content !== 'object' || content === null || !('scripts' in content)) return new Set();
-  return new Set(Object.keys(Object(content.scripts)));
+  const { scripts } = packageSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
+  return new Set(Object.keys(scripts));
 }

@@ -7,9 +7,11 @@ export default {
 
     const { 0: client, 1: server } = new WebSocketPair();
     server.accept();
-    server.addEventListener('message', ({ data }) => {
+    server.addEventListener('message', (event) => {
+      const data: unknown = event.data;
       if (data === 'bye') server.close(1000, 'bye');
-      else server.send(typeof data === 'string' ? `echo: ${data}` : data);
+      else if (typeof data === 'string') server.send(`echo: ${data}`);
+      else if (data instanceof ArrayBuffer) server.send(data);
     });
     server.addEventListener('close', ({ code }) => console.log(`closed with ${code}`));
     return new Response(null, { status: 101, webSocket: client });

@@ -8,6 +8,7 @@ export default {
       case '/faults/throw':
         throw new Error('secret detail of the database at 10.0.0.7');
       case '/faults/throw-text':
+        // oxlint-disable-next-line typescript/only-throw-error -- the mistake is the point
         throw 'just a text';
       case '/faults/not-a-response':
         return { status: 200 } as unknown as Response;

@@ -1,19 +1,19 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
+import { Hono } from 'hono';
+
 interface Env {
   readonly TITLE: string;
 }
 
+const app = new Hono<{ Bindings: Env }>();
+
 /** `GET /page?name=Ada` answers a page. JSX escapes the name. */
-export default {
-  async fetch(request, env) {
-    const name = new URL(request.url).searchParams.get('name') ?? 'stranger';
-    const html = await (<Page title={env.TITLE} name={name} />).toString();
-    return new Response(`<!doctype html>${html}`, {
-      headers: { 'content-type': 'text/html; charset=utf-8' },
-    });
-  },
-} satisfies ExportedHandler<Env>;
+app.get('/page', ({ html, env, req }) =>
+  html(<Page title={env.TITLE} name={req.query('name') ?? 'stranger'} />),
+);
+
+export default app;
 
 function Page({ title, name }: { title: string; name: string }) {
   return (

@@ -19,9 +19,8 @@ export default {
   },
 } satisfies ExportedHandler;
 
-function add(a: number, b: number): unknown {
+function add(a: number, b: number): number {
   const { exports } = new WebAssembly.Instance(addModule);
-  const call = exports['add'];
-  if (typeof call !== 'function') throw new Error('add.wasm does not export add');
+  const call = exports['add'] as (a: number, b: number) => number;
   return call(a, b);
 }

@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { CordonError } from '../../contract/index.ts';
-import type { Alias } from '../../deploy/index.ts';
 import { ARCHIVE, operation, type OperationContext } from '../operation.ts';
 import {
   appViewSchema,
@@ -16,9 +15,8 @@ import { appView, deploymentView } from '../views.ts';
 const none = z.strictObject({});
 const appParams = z.strictObject({ app: nameSchema });
 
-async function show(context: OperationContext, alias: Alias): Promise<AppView> {
-  const { catalogue, gatewayUrl } = context.services;
-  return appView(alias, await catalogue.deployment(alias.app, alias.live), gatewayUrl);
+function show({ services }: OperationContext, app: string): AppView {
+  return appView(services.catalogue.app(app), services.gatewayUrl);
 }
 
 /** Turns the first digits of an id into the whole id. */
@@ -28,7 +26,10 @@ async function wholeId(context: OperationContext, app: string, start: string): P
   const [only] = found;
   if (only !== undefined && found.length === 1) return only.id;
   const why = only === undefined ? 'no id of the app starts so' : 'several ids of the app start so';
-  throw new CordonError('CORDON_DEPLOYMENT_UNKNOWN', `Cannot find the deployment ${start} of ${app}: ${why}.`);
+  throw new CordonError(
+    'CORDON_DEPLOYMENT_UNKNOWN',
+    `Cannot find the deployment ${start} of ${app}: ${why}.`,
+  );
 }
 
 export const APP_OPERATIONS = [
@@ -47,7 +48,7 @@ export const APP_OPERATIONS = [
       const outcome = await deployer.deploy(params.app, body, { canary: query.canary ?? null });
       return {
         deployment: deploymentView(outcome.deployment, outcome.alias, gatewayUrl),
-        app: await show(context, outcome.alias),
+        app: show(context, params.app),
         unchanged: outcome.unchanged,
         steps: outcome.steps.map(({ name, ms }) => ({ name, ms })),
         warnings: [...outcome.warnings],
@@ -64,8 +65,8 @@ export const APP_OPERATIONS = [
     body: null,
     response: z.object({ apps: z.array(appViewSchema) }),
     async handler(context) {
-      const aliases = await context.services.catalogue.aliases();
-      return { apps: await Promise.all(aliases.map((alias) => show(context, alias))) };
+      const { catalogue, gatewayUrl } = context.services;
+      return { apps: catalogue.apps().map((app) => appView(app, gatewayUrl)) };
     },
   }),
   operation({
@@ -78,7 +79,7 @@ export const APP_OPERATIONS = [
     body: null,
     response: appViewSchema,
     async handler(context, { params }) {
-      return show(context, await context.services.catalogue.alias(params.app));
+      return show(context, params.app);
     },
   }),
   operation({
@@ -92,7 +93,7 @@ export const APP_OPERATIONS = [
     response: z.object({ deployments: z.array(deploymentViewSchema) }),
     async handler(context, { params }) {
       const { catalogue, gatewayUrl } = context.services;
-      const alias = await catalogue.alias(params.app);
+      const { alias } = catalogue.app(params.app);
       const deployments = await catalogue.deployments(params.app);
       return { deployments: deployments.map((deployment) => deploymentView(deployment, alias, gatewayUrl)) };
     },
@@ -108,7 +109,8 @@ export const APP_OPERATIONS = [
     response: appViewSchema,
     async handler(context, { params, body }) {
       const to = body.to === undefined ? null : await wholeId(context, params.app, body.to);
-      return show(context, await context.services.catalogue.rollback(params.app, to));
+      await context.services.catalogue.rollback(params.app, to);
+      return show(context, params.app);
     },
   }),
   operation({
@@ -122,7 +124,8 @@ export const APP_OPERATIONS = [
     response: appViewSchema,
     async handler(context, { params, body }) {
       const id = await wholeId(context, params.app, body.deployment);
-      return show(context, await context.services.catalogue.setCanary(params.app, id, body.percent));
+      await context.services.catalogue.setCanary(params.app, id, body.percent);
+      return show(context, params.app);
     },
   }),
   operation({
@@ -135,7 +138,8 @@ export const APP_OPERATIONS = [
     body: null,
     response: appViewSchema,
     async handler(context, { params }) {
-      return show(context, await context.services.catalogue.clearCanary(params.app));
+      await context.services.catalogue.clearCanary(params.app);
+      return show(context, params.app);
     },
   }),
   operation({
@@ -148,7 +152,8 @@ export const APP_OPERATIONS = [
     body: null,
     response: appViewSchema,
     async handler(context, { params }) {
-      return show(context, await context.services.catalogue.promoteCanary(params.app));
+      await context.services.catalogue.promoteCanary(params.app);
+      return show(context, params.app);
     },
   }),
 ] as const;

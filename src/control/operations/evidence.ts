@@ -9,7 +9,9 @@ const logFilter = z.strictObject(logFilterShape);
 const after = z.coerce.number<number | string>().int().min(0).optional();
 
 /** Leaves out what was not given, as the port wants it. */
-export function logQuery(input: z.output<typeof logFilter> & { readonly limit?: number | undefined }): LogQuery {
+export function logQuery(
+  input: z.output<typeof logFilter> & { readonly limit?: number | undefined },
+): LogQuery {
   return {
     ...(input.app === undefined ? {} : { app: input.app }),
     ...(input.function === undefined ? {} : { function: input.function }),

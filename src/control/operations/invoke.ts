@@ -15,9 +15,7 @@ export const INVOKE_OPERATIONS = [
     body: invokeBodySchema,
     response: invokeResultSchema,
     async handler(context, { params, body }) {
-      const { catalogue } = context.services;
-      const alias = await catalogue.alias(params.app);
-      const deployment = await catalogue.deployment(params.app, alias.live);
+      const deployment = context.services.catalogue.app(params.app).live;
       const fn = deployment.functions.find(({ spec }) => spec.name === params.function);
       if (fn === undefined) {
         const names = deployment.functions.map(({ spec }) => spec.name);
@@ -37,16 +35,25 @@ export const INVOKE_OPERATIONS = [
     summary: 'Finds the function that a request would reach.',
     params: z.strictObject({}),
     query: z.strictObject({
-      path: z.string().max(8192).regex(/^\/[^?#\\]*$/),
-      method: z.string().regex(/^[A-Z]{1,16}$/).default('GET'),
+      path: z
+        .string()
+        .max(8192)
+        .regex(/^\/[^?#\\]*$/),
+      method: z
+        .string()
+        .regex(/^[A-Z]{1,16}$/)
+        .default('GET'),
       host: z.string().max(253).default('localhost').describe('Without port.'),
     }),
     body: null,
     response: z.object({ app: z.string(), function: z.string() }),
     async handler(context, { query }) {
-      const found = await context.services.catalogue.route(query.method, query.host, query.path);
+      const found = context.services.findRoute(query.method, query.host, query.path);
       if (found !== null) return { app: found.app, function: found.function };
-      throw new CordonError('CORDON_ROUTE_UNKNOWN', `No route serves ${query.method} ${query.path} on ${query.host}.`);
+      throw new CordonError(
+        'CORDON_ROUTE_UNKNOWN',
+        `No route serves ${query.method} ${query.path} on ${query.host}.`,
+      );
     },
   }),
 ] as const;

@@ -1,0 +1,131 @@
+import { Secret } from '../../contract/index.ts';
+import { ControlClient } from '../../client/index.ts';
+import type { CommandContext } from '../context.ts';
+import { readCredentials, saveCredentials } from '../credentials.ts';
+import { credentialsFile, dataDirectory } from '../places.ts';
+import { EXIT } from '../report.ts';
+import type { RunningServer } from '../server-port.ts';
+import type { Terminal } from '../terminal.ts';
+
+interface UpOptions {
+  readonly data?: string;
+  readonly host: string;
+  readonly port: number;
+  readonly controlPort: number;
+  readonly pool?: number;
+  readonly log?: 'pretty' | 'json';
+  readonly unsafeNoSandbox?: true;
+}
+
+/** Starts the server and keeps it until SIGINT or SIGTERM. */
+export async function up(context: CommandContext, _args: readonly string[], given: object): Promise<number> {
+  const options = given as UpOptions;
+  const { terminal, surroundings } = context;
+  const folder = dataDirectory(options.data, surroundings);
+  const stop = context.untilStopped();
+  if (options.unsafeNoSandbox === true) warnUnsafe(terminal);
+  const done = terminal.progress('starting');
+  const server = await context
+    .startServer({
+      dataDirectory: folder,
+      gateway: { host: options.host, port: options.port },
+      control: { host: '127.0.0.1', port: options.controlPort },
+      unsafeNoSandbox: options.unsafeNoSandbox === true,
+      ...(options.pool === undefined ? {} : { poolSize: options.pool }),
+      log: options.log ?? (terminal.interactive && !terminal.json ? 'pretty' : 'json'),
+    })
+    .finally(done);
+  try {
+    const saved = await keepToken(context, server);
+    // Counted from the start of the process, so that it is what a person waits.
+    banner(terminal, server, { folder, saved, readyMs: Math.round(performance.now()) });
+    await stopped(stop);
+    terminal.result({ event: 'stopping', signal: String(stop.reason) });
+    terminal.line(terminal.style('dim', 'stopping'));
+  } finally {
+    await server.close();
+  }
+  terminal.result({ event: 'stopped' });
+  return EXIT.ok;
+}
+
+/** Where the token for this server is saved; null when this user has none for it. */
+async function keepToken(context: CommandContext, server: RunningServer): Promise<string | null> {
+  const file = credentialsFile(context.surroundings);
+  if (server.firstToken !== null) {
+    try {
+      await saveCredentials(file, { url: server.controlUrl, token: new Secret(server.firstToken) });
+      return file;
+    } catch (error) {
+      // The token is shown below, so the server is of use without the file.
+      context.terminal.note(`warning: the token could not be saved: ${(error as Error).message}`);
+      return null;
+    }
+  }
+  const saved = await readCredentials(file).catch(() => null);
+  if (saved === null) return null;
+  try {
+    const client = new ControlClient({ url: server.controlUrl, token: saved.token });
+    await client.call('GET /v1/status', {});
+    if (saved.url !== server.controlUrl)
+      await saveCredentials(file, { url: server.controlUrl, token: saved.token });
+    return file;
+  } catch {
+    return null;
+  }
+}
+
+function warnUnsafe(terminal: Terminal): void {
+  const { stderr } = terminal.surroundings;
+  const text =
+    'WARNING: --unsafe-no-sandbox: functions are not confined. They can read and change whatever this user can, ' +
+    'and reach the network. Use it for your own code only.';
+  if (terminal.json) stderr.write(`${JSON.stringify({ event: 'warning', message: text })}\n`);
+  else stderr.write(`${terminal.style(['bold', 'white', 'bgRed'], text, 'stderr')}\n`);
+}
+
+function banner(
+  terminal: Terminal,
+  server: RunningServer,
+  facts: { readonly folder: string; readonly saved: string | null; readonly readyMs: number },
+): void {
+  const { gatewayUrl, controlUrl, isolation, confines, firstToken } = server;
+  terminal.result({
+    event: 'ready',
+    gatewayUrl,
+    controlUrl,
+    dataDirectory: facts.folder,
+    isolation,
+    confines,
+    token: firstToken,
+    credentials: facts.saved,
+    ms: facts.readyMs,
+  });
+  const label = (text: string): string => terminal.style('dim', text.padEnd(10));
+  terminal.line(`${terminal.style('bold', 'cordon')} is ready in ${facts.readyMs} ms`);
+  terminal.line();
+  terminal.line(`  ${label('gateway')}${terminal.style('cyan', gatewayUrl)}`);
+  terminal.line(`  ${label('control')}${terminal.style('cyan', controlUrl)}`);
+  terminal.line(`  ${label('data')}${facts.folder}`);
+  terminal.line(
+    `  ${label('isolation')}${confines ? isolation : terminal.style('red', `${isolation} (NOT CONFINED)`)}`,
+  );
+  if (firstToken !== null) {
+    terminal.line(`  ${label('token')}${firstToken}`);
+    terminal.line(
+      `  ${label('')}${terminal.style('dim', 'shown this once; only its hash is kept by the server')}`,
+    );
+  }
+  if (facts.saved !== null) terminal.line(`  ${label('saved in')}${facts.saved}`);
+  else if (firstToken === null) terminal.line(`  ${label('token')}not known to this user; set CORDON_TOKEN`);
+  terminal.line();
+}
+
+/** Resolves when the signal fires. */
+export async function stopped(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  // Keeps the process alive where nothing else does.
+  const hold = setInterval(() => undefined, 2 ** 30);
+  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+  clearInterval(hold);
+}

@@ -1,0 +1,197 @@
+import { Command, InvalidArgumentError, Option } from 'commander';
+import type { CommandContext } from './context.ts';
+
+/** Runs one command and returns its exit code. */
+export type Action = (
+  context: CommandContext,
+  args: readonly string[],
+  options: Record<string, unknown>,
+) => Promise<number>;
+
+/** Carries a chosen command out of the tree. */
+export type Dispatch = (
+  load: () => Promise<Action>,
+  args: readonly string[],
+  options: Record<string, unknown>,
+) => Promise<void>;
+
+function examples(...lines: readonly string[]): string {
+  return `\nExamples:\n${lines.map((line) => `  $ ${line}`).join('\n')}`;
+}
+
+function port(text: string): number {
+  const value = Number(text);
+  if (!/^\d{1,5}$/.test(text) || value > 65_535)
+    throw new InvalidArgumentError('A port is a number from 0 to 65535.');
+  return value;
+}
+
+function percent(text: string): number {
+  if (!/^(?:\d{1,2}|100)$/.test(text)) throw new InvalidArgumentError('Give whole percent, 0 to 100.');
+  return Number(text);
+}
+
+function count(text: string): number {
+  if (!/^[1-9]\d{0,3}$/.test(text) || Number(text) > 1000)
+    throw new InvalidArgumentError('Give a number from 1 to 1000.');
+  return Number(text);
+}
+
+function size(text: string): number {
+  if (!/^\d{1,3}$/.test(text)) throw new InvalidArgumentError('Give a number from 0 to 999.');
+  return Number(text);
+}
+
+function header(text: string, before: readonly [string, string][] = []): [string, string][] {
+  const match = /^([^:\s]+):[ \t]*(.*)$/.exec(text);
+  if (match === null) throw new InvalidArgumentError('A header is written as "name: value".');
+  return [...before, [match[1] ?? '', match[2] ?? '']];
+}
+
+const data = (): Option =>
+  new Option('--data <dir>', 'folder of the server state (default: CORDON_DATA, or the folder of this user)');
+
+/** The tree of commands. The code of a command is loaded when it is chosen. */
+export function createProgram(version: string, dispatch: Dispatch): Command {
+  const program = new Command('cordon');
+  program
+    .description('Runs functions that can do only what their manifest grants.')
+    .version(version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand('help [command]', 'print the help of a command')
+    .showHelpAfterError(false)
+    .addHelpText(
+      'after',
+      examples('cordon init hello && cd hello', 'cordon up', 'cordon deploy', 'cordon logs --follow'),
+    );
+
+  const add = (
+    name: string,
+    summary: string,
+    load: () => Promise<Action>,
+    shown: readonly string[],
+  ): Command =>
+    program
+      .command(name)
+      .description(summary)
+      .addHelpText('after', examples(...shown))
+      .option('--json', 'write the result as JSON')
+      .option('--verbose', 'show the whole trace of an error')
+      .action(async (...given: unknown[]) => {
+        const command = given.at(-1) as Command;
+        await dispatch(
+          load,
+          command.processedArgs.filter((arg) => typeof arg === 'string'),
+          command.opts(),
+        );
+      });
+
+  add('up', 'Start the server.', async () => (await import('./commands/up.ts')).up, [
+    'cordon up',
+    'cordon up --data ./state --port 9000 --control-port 9001',
+    'cordon up --json | tee cordon.log',
+  ])
+    .addOption(data())
+    .option('--host <address>', 'address of the gateway', '127.0.0.1')
+    .option('--port <port>', 'port of the gateway; 0 takes a free one', port, 8080)
+    .option('--control-port <port>', 'port of the control API on 127.0.0.1; 0 takes a free one', port, 8081)
+    .option('--pool <count>', 'sandboxes kept warm', size)
+    .addOption(new Option('--log <format>', 'format of the server log').choices(['pretty', 'json']))
+    .option('--unsafe-no-sandbox', 'run functions without a sandbox: they can do whatever you can');
+
+  add('init', 'Write a small app.', async () => (await import('./commands/init.ts')).init, [
+    'cordon init',
+    'cordon init shop --name shop',
+  ])
+    .argument('[dir]', 'folder of the app', '.')
+    .option('--name <name>', 'name of the app (default: name of the folder)');
+
+  add(
+    'dev',
+    'Deploy again at every change and show the logs.',
+    async () => (await import('./commands/dev.ts')).dev,
+    ['cordon dev', 'cordon dev ./shop --port 9000'],
+  )
+    .argument('[dir]', 'folder with cordon.jsonc', '.')
+    .option('--port <port>', 'port of the gateway, when dev starts the server', port, 8080)
+    .option('--unsafe-no-sandbox', 'when dev starts the server: without a sandbox');
+
+  add('deploy', 'Deploy an app.', async () => (await import('./commands/deploy.ts')).deploy, [
+    'cordon deploy',
+    'cordon deploy ./shop --canary 10',
+    'cordon deploy ./shop --promote',
+    'cordon deploy --list',
+  ])
+    .argument('[dir]', 'folder with cordon.jsonc', '.')
+    .option('--canary <percent>', 'send only this share of the requests to it', percent)
+    .addOption(new Option('--promote', 'make the canary live').conflicts(['canary', 'clearCanary', 'list']))
+    .addOption(
+      new Option('--clear-canary', 'send all requests to the live deployment').conflicts(['canary', 'list']),
+    )
+    .addOption(new Option('--list', 'list the apps and what they serve').conflicts(['canary']));
+
+  add('invoke', 'Run a function once.', async () => (await import('./commands/invoke.ts')).invoke, [
+    'cordon invoke hello/hello',
+    'cordon invoke /orders/1 --method PUT --data \'{"count":2}\' --header "content-type: application/json"',
+    'cordon invoke shop/orders --path /orders/1 -i',
+    'cordon invoke shop/orders --data @order.json',
+  ])
+    .argument('<target>', 'APP/FUNCTION, or the path of a route')
+    .option('-X, --method <method>', 'HTTP method (default: GET, or POST with --data)')
+    .option('-d, --data <data>', 'body; @FILE reads a file, @- reads stdin')
+    .option('-H, --header <header>', 'header as "name: value"; may be repeated', header)
+    .option('--path <path>', 'path and query that the function sees (default: / or the path of the target)')
+    .option('--host <host>', 'host name of the request, for a path')
+    .option('-i, --head', 'print status and headers too');
+
+  add('logs', 'Show logs or security events.', async () => (await import('./commands/logs.ts')).logs, [
+    'cordon logs --app shop --follow',
+    'cordon logs --request req_0123456789abcdef',
+    'cordon logs --security --json',
+  ])
+    .option('--app <name>', 'only of this app')
+    .option('--function <name>', 'only of this function')
+    .option('--request <id>', 'only of this request')
+    .option('-f, --follow', 'wait for more')
+    .option('-n, --limit <count>', 'how many, at most 1000', count, 100)
+    .addOption(new Option('--security', 'security events').conflicts(['request']));
+
+  add(
+    'rollback',
+    'Make an earlier deployment live.',
+    async () => (await import('./commands/rollback.ts')).rollback,
+    ['cordon rollback shop', 'cordon rollback shop --list', 'cordon rollback shop --to 0123456789ab'],
+  )
+    .argument('<app>', 'name of the app')
+    .option('--to <id>', 'deployment id, or at least its first 8 digits (default: what was live before)')
+    .addOption(new Option('--list', 'list the deployments').conflicts(['to']));
+
+  add(
+    'types',
+    'Write cordon.d.ts from the manifest.',
+    async () => (await import('./commands/types.ts')).types,
+    ['cordon types', 'cordon types ./shop --check'],
+  )
+    .argument('[dir]', 'folder with cordon.jsonc', '.')
+    .option('--check', 'write nothing; fail when the file is out of date');
+
+  add('doctor', 'Say what this machine lacks.', async () => (await import('./commands/doctor.ts')).doctor, [
+    'cordon doctor',
+    'cordon doctor --json',
+  ])
+    .addOption(data())
+    .option('--port <port>', 'port of the gateway', port, 8080)
+    .option('--control-port <port>', 'port of the control API', port, 8081);
+
+  add(
+    'completion',
+    'Print the completion script of a shell.',
+    async () => (await import('./commands/completion.ts')).completion,
+    [
+      'cordon completion bash > ~/.local/share/bash-completion/completions/cordon',
+      'cordon completion zsh > "${fpath[1]}/_cordon"',
+    ],
+  ).argument('<shell>', 'bash or zsh');
+
+  return program;
+}

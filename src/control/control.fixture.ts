@@ -1,0 +1,329 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { CordonError, LIMITS, type Clock } from '../contract/index.ts';
+import type { Alias, DeployedFunction, Deployment } from '../deploy/index.ts';
+import type { Evidence, LogLine, SecurityEvent } from '../evidence/index.ts';
+import type { Exchange, ExchangeRequest, ResponseSink } from '../instance/index.ts';
+import type { RouteSpec } from '../manifest/index.ts';
+import { openSqliteStore, type Store } from '../store/index.ts';
+import {
+  createControlServer,
+  ensureFirstToken,
+  type ControlServer,
+  type ControlServices,
+  type ServedApp,
+} from './index.ts';
+
+export function deploymentOf(app: string, id: string, routes: readonly RouteSpec[] = []): Deployment {
+  const spec = {
+    name: 'main',
+    entry: 'src/main.ts',
+    routes,
+    vars: {},
+    limits: {
+      timeMs: LIMITS.functionTimeMsDefault.value,
+      memoryBytes: LIMITS.functionMemoryBytesDefault.value,
+      concurrency: 20,
+      instances: 10,
+      bodyBytes: 1024 * 1024,
+      responseBytes: LIMITS.responseBytesDefault.value,
+    },
+  };
+  const fn: DeployedFunction = {
+    spec,
+    format: 'script',
+    bundle: 'b'.repeat(64),
+    bundleBytes: 120,
+    sourceMap: null,
+    codeCache: null,
+    handlers: ['fetch'],
+  };
+  return {
+    id,
+    app,
+    manifest: { name: app, hosts: [], functions: [spec] },
+    functions: [fn],
+    createdAt: 1_700_000_000_000,
+  };
+}
+
+/** A deployment id that starts with `start`. */
+export function idOf(start: string): string {
+  return start.padEnd(64, '0');
+}
+
+/** An app with a live and a previous deployment, and aliases that move. */
+export class FakeCatalogue {
+  readonly all = new Map<string, Deployment[]>();
+  readonly aliases = new Map<string, Alias>();
+
+  add(deployment: Deployment, canary: number | null): Alias {
+    const { app, id } = deployment;
+    this.all.set(app, [deployment, ...(this.all.get(app) ?? []).filter((other) => other.id !== id)]);
+    const before = this.aliases.get(app);
+    const alias: Alias =
+      before === undefined || canary === null
+        ? { app, live: id, canary: null, previous: before?.live ?? null }
+        : { ...before, canary: { deployment: id, percent: canary } };
+    this.aliases.set(app, alias);
+    return alias;
+  }
+
+  apps(): ServedApp[] {
+    return [...this.aliases.keys()].map((name) => this.app(name));
+  }
+
+  app(name: string): ServedApp {
+    const alias = this.aliases.get(name);
+    if (alias === undefined) throw new CordonError('CORDON_APP_UNKNOWN', `There is no app named ${name}.`);
+    return { alias, live: this.#get(name, alias.live) };
+  }
+
+  async deployments(app: string): Promise<Deployment[]> {
+    this.app(app);
+    return this.all.get(app) ?? [];
+  }
+
+  async rollback(app: string, to: string | null): Promise<Alias> {
+    const { alias } = this.app(app);
+    const live = to ?? alias.previous;
+    if (live === null) throw new CordonError('CORDON_DEPLOYMENT_UNKNOWN');
+    return this.#set({ app, live: this.#get(app, live).id, canary: null, previous: alias.live });
+  }
+
+  async setCanary(app: string, deployment: string, percent: number): Promise<Alias> {
+    return this.#set({
+      ...this.app(app).alias,
+      canary: { deployment: this.#get(app, deployment).id, percent },
+    });
+  }
+
+  async clearCanary(app: string): Promise<Alias> {
+    return this.#set({ ...this.app(app).alias, canary: null });
+  }
+
+  async promoteCanary(app: string): Promise<Alias> {
+    const { alias } = this.app(app);
+    if (alias.canary === null) throw new CordonError('CORDON_CANARY_INVALID', 'The app has no canary.');
+    return this.#set({ app, live: alias.canary.deployment, canary: null, previous: alias.live });
+  }
+
+  #set(alias: Alias): Alias {
+    this.aliases.set(alias.app, alias);
+    return alias;
+  }
+
+  #get(app: string, id: string): Deployment {
+    const found = this.all.get(app)?.find((deployment) => deployment.id === id);
+    if (found === undefined)
+      throw new CordonError('CORDON_DEPLOYMENT_UNKNOWN', `There is no deployment ${id} of ${app}.`);
+    return found;
+  }
+}
+
+type Numbered<T> = T & { readonly sequence: number };
+
+/** Evidence in memory. Followers are told at once. */
+export class MemoryEvidence implements Evidence {
+  readonly lines: Numbered<LogLine>[] = [];
+  readonly recorded: Numbered<SecurityEvent>[] = [];
+  readonly #followers = new Set<(line: Numbered<LogLine>) => void>();
+
+  get followers(): number {
+    return this.#followers.size;
+  }
+
+  log(line: Omit<LogLine, 'time'>): void {
+    const stored = { time: 1_700_000_000_000, ...line, sequence: this.lines.length + 1 };
+    this.lines.push(stored);
+    for (const follower of this.#followers) follower(stored);
+  }
+
+  record(event: Omit<SecurityEvent, 'time'>): void {
+    this.recorded.push({ time: 1_700_000_000_000, ...event, sequence: this.recorded.length + 1 });
+  }
+
+  async logs({
+    app,
+    after,
+    limit = 100,
+  }: {
+    app?: string;
+    after?: number;
+    limit?: number;
+  }): Promise<Numbered<LogLine>[]> {
+    const found = this.lines.filter((line) => app === undefined || line.app === app);
+    return after === undefined
+      ? found.slice(-limit)
+      : found.filter((line) => line.sequence > after).slice(0, limit);
+  }
+
+  async events({
+    after,
+    limit = 100,
+  }: {
+    after?: number;
+    limit?: number;
+  }): Promise<Numbered<SecurityEvent>[]> {
+    if (after === undefined) return this.recorded.slice(-limit);
+    return this.recorded.filter((event) => event.sequence > after).slice(0, limit);
+  }
+
+  follow(listener: (line: Numbered<LogLine>) => void): () => void {
+    this.#followers.add(listener);
+    return () => this.#followers.delete(listener);
+  }
+
+  async flush(): Promise<void> {}
+}
+
+/** A log line of the app. */
+export function lineOf(app: string, message: string): Omit<LogLine, 'time'> {
+  return {
+    level: 'info',
+    source: 'function',
+    app,
+    function: 'main',
+    deployment: 'a'.repeat(12),
+    instance: 'ins_1',
+    request: 'req_1',
+    message,
+  };
+}
+
+export interface Seen {
+  readonly request: ExchangeRequest;
+  readonly body: Buffer;
+}
+
+/** Answers a request once all of its body has come. */
+export type FakeFunction = (seen: Seen, sink: ResponseSink) => void;
+
+export interface Harness {
+  readonly url: string;
+  readonly port: number;
+  readonly token: string;
+  readonly store: Store;
+  readonly server: ControlServer;
+  readonly catalogue: FakeCatalogue;
+  readonly evidence: MemoryEvidence;
+  readonly seen: Seen[];
+  /** Archives that were deployed. */
+  readonly archives: Uint8Array[];
+  /** Bytes of responses for which the guest got credit. */
+  credited: number;
+  aborted: number;
+  /** What the next invocation does. */
+  answer: FakeFunction;
+  /** What the next deploy throws, if anything. */
+  deployError: Error | null;
+  close(): Promise<void>;
+}
+
+const EXCHANGE_WINDOW_BYTES = 128 * 1024;
+
+/** A real control server with a real store, in front of fake services; it has the app `shop`. */
+export async function startControl(
+  options: { readonly heartbeatMs?: number; readonly clock?: Clock } = {},
+): Promise<Harness> {
+  const folder = await mkdtemp(join(tmpdir(), 'cordon-control-'));
+  const store = await openSqliteStore({ path: join(folder, 'store.sqlite') });
+  const token = (await ensureFirstToken(store)) ?? '';
+  const catalogue = new FakeCatalogue();
+  const routes: RouteSpec[] = [{ path: '/orders/:id', methods: ['GET'], auth: 'public' }];
+  catalogue.add(deploymentOf('shop', idOf('aaaaaaaaaaaa')), null);
+  catalogue.add(deploymentOf('shop', idOf('bbbbbbbbbbbb'), routes), null);
+  const evidence = new MemoryEvidence();
+  const fakes = { credited: 0, aborted: 0, answer: hello, deployError: null as Error | null };
+  const seen: Seen[] = [];
+  const archives: Uint8Array[] = [];
+  const services: ControlServices = {
+    catalogue,
+    evidence,
+    gatewayUrl: 'http://127.0.0.1:8080',
+    dispatcher: {
+      dispatch: (_deployment, _fn, request, sink) => exchange(request, sink, fakes, seen),
+    },
+    deployer: {
+      async deploy(app, archive, { canary }) {
+        if (fakes.deployError !== null) throw fakes.deployError;
+        archives.push(archive);
+        const deployment = deploymentOf(app, idOf(`cccccccc${archives.length}`), routes);
+        const alias = catalogue.add(deployment, canary);
+        return { deployment, alias, unchanged: false, steps: [{ name: 'bundle', ms: 12.4 }], warnings: [] };
+      },
+    },
+    findRoute: (_method, _host, path) =>
+      path.startsWith('/orders/') ? { app: 'shop', function: 'main' } : null,
+    status: async () => ({
+      startedAt: 1_700_000_000_000,
+      gatewayUrl: 'http://127.0.0.1:8080',
+      isolation: 'fake',
+      confines: true,
+      pool: { warm: 1, booting: 0, size: 1 },
+      requestsWaiting: 0,
+      instances: [],
+      versions: { cordon: '0.0.0' },
+    }),
+  };
+  const server = createControlServer({ services, store, ...options });
+  const { port } = await server.listen({ host: '127.0.0.1', port: 0 });
+  return Object.assign(fakes, {
+    url: `http://127.0.0.1:${port}`,
+    port,
+    token,
+    store,
+    server,
+    catalogue,
+    evidence,
+    seen,
+    archives,
+    async close(): Promise<void> {
+      await server.close();
+      await store.close();
+      await rm(folder, { recursive: true });
+    },
+  });
+}
+
+/** Says hello with what it was asked. */
+export function hello({ request, body }: Seen, sink: ResponseSink): void {
+  sink.assigned?.('ins_fake');
+  const text = `${request.method} ${request.url} ${body.toString()}`;
+  sink.head(200, ['content-type', 'text/plain'], Buffer.from(text), true);
+}
+
+function exchange(
+  request: ExchangeRequest,
+  sink: ResponseSink,
+  fakes: { credited: number; aborted: number; answer: FakeFunction },
+  seen: Seen[],
+): Exchange {
+  const chunks: Uint8Array[] = request.body === null ? [] : [request.body];
+  let unread = 0;
+  const run = (): void => {
+    const found = { request, body: Buffer.concat(chunks) };
+    seen.push(found);
+    fakes.answer(found, sink);
+  };
+  // A guest answers later, never inside of the call that dispatches.
+  if (!request.streams) setImmediate(run);
+  return {
+    write(chunk) {
+      chunks.push(Buffer.from(chunk));
+      unread += chunk.byteLength;
+      if (unread < EXCHANGE_WINDOW_BYTES) return true;
+      setImmediate(() => {
+        unread = 0;
+        sink.drain();
+      });
+      return false;
+    },
+    end: () => void setImmediate(run),
+    consumed: (bytes) => void (fakes.credited += bytes),
+    message: () => undefined,
+    close: () => undefined,
+    abort: () => void (fakes.aborted += 1),
+  };
+}

@@ -1,0 +1,208 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { CordonError, systemClock, type Clock } from '../contract/index.ts';
+import { parseManifest, type FunctionSpec, type Manifest } from '../manifest/index.ts';
+import type { ObjectStore } from '../object/index.ts';
+import { unpackArchive } from './archive.ts';
+import { BuildService } from './build-service.ts';
+import { bundleApp, type Bundle, type BundleLimits } from './bundler.ts';
+import type { Catalogue } from './catalogue.ts';
+import { deploymentId, sha256 } from './identity.ts';
+import type { Alias, BundleCheck, BundleChecker, DeployedFunction, Deployment } from './port.ts';
+import { mapStack } from './source-places.ts';
+import { Staging } from './staging.ts';
+
+export interface DeployerOptions {
+  readonly catalogue: Catalogue;
+  readonly objects: ObjectStore;
+  readonly checker: BundleChecker;
+  /** Folder for sources while they are built, of this process alone: `stagingFolderFor(data folder)`. What is in it is removed at the start. */
+  readonly stagingFolder: string;
+  /** False only with `--unsafe-no-sandbox`: the bundler is a plain process then. */
+  readonly confines: boolean;
+  /** Version of the guests' runtime: code caches of another one are made anew by the next deploy. */
+  readonly runtime: string;
+  readonly clock?: Clock;
+  /** For tests. */
+  readonly limits?: BundleLimits;
+}
+
+export interface DeployResult {
+  readonly deployment: Deployment;
+  readonly alias: Alias;
+  /** True when the app already served exactly this deployment. */
+  readonly unchanged: boolean;
+  /** What was done, in order, with the time that each took. */
+  readonly steps: readonly { readonly name: string; /** Milliseconds. */ readonly ms: number }[];
+  /** What the operator should know and nothing refused. */
+  readonly warnings: readonly string[];
+}
+
+export interface Deployer {
+  /**
+   * Turns the source of an app into a deployment that is served: to everyone, or for `canary` percent of
+   * the requests. After any error nothing is served differently.
+   * Errors: CORDON_ARCHIVE_REFUSED, CORDON_SOURCE_TOO_LARGE, CORDON_MANIFEST_…, CORDON_ENTRY_MISSING,
+   * CORDON_IMPORT_MISSING, CORDON_BUNDLE_…, CORDON_HANDLER_INVALID, CORDON_IMPORT_THREW,
+   * CORDON_CHECK_TIMEOUT, CORDON_ROUTE_CONFLICT, CORDON_CANARY_INVALID, CORDON_STORE_….
+   */
+  deploy(
+    app: string,
+    archive: Uint8Array,
+    options: { readonly canary: number | null },
+  ): Promise<DeployResult>;
+  /** Ends the bundler. */
+  close(): Promise<void>;
+}
+
+/** Errors: whatever the file system says about the staging folder. */
+export async function createDeployer(options: DeployerOptions): Promise<Deployer> {
+  const staging = await Staging.open(options.stagingFolder);
+  const service = new BuildService({
+    folder: join(options.stagingFolder, 'build'),
+    confines: options.confines,
+  });
+  const pipeline: Pipeline = { ...options, clock: options.clock ?? systemClock, staging, service };
+  return {
+    deploy: (app, archive, { canary }) => deploy(pipeline, app, archive, canary),
+    close: () => service.close(),
+  };
+}
+
+interface Pipeline extends DeployerOptions {
+  readonly clock: Clock;
+  readonly staging: Staging;
+  readonly service: BuildService;
+}
+
+function deploy(
+  pipeline: Pipeline,
+  app: string,
+  archive: Uint8Array,
+  canary: number | null,
+): Promise<DeployResult> {
+  const { catalogue, staging, service, clock } = pipeline;
+  const steps: { name: string; ms: number }[] = [];
+  const timed = async <T>(name: string, work: () => Promise<T>): Promise<T> => {
+    const start = clock.monotonic();
+    const result = await work();
+    steps.push({ name, ms: clock.monotonic() - start });
+    return result;
+  };
+  return staging.with(async ({ folder, id: stagingId }) => {
+    const unpacked = await timed('unpack', () => unpackArchive(archive, folder));
+    const manifest = await timed('manifest', () => readManifest(join(folder, unpacked.app), app));
+    const sources = { folder, id: stagingId, app: unpacked.app };
+    const bundles = await timed('bundle', () => bundleApp(service, sources, manifest, pipeline.limits));
+    const built = manifest.functions.map((spec) => buildOf(spec, bundles));
+    const id = deploymentId(
+      manifest,
+      built.map(({ spec, bundle, hash }) => ({ function: spec.name, format: bundle.format, sha256: hash })),
+    );
+    const known = await catalogue.find(id);
+    let stored = known;
+    if (stored?.runtime !== pipeline.runtime) {
+      const checks = await timed('check', () => checkAll(pipeline, built));
+      const functions = await timed('store', () => storeAll(pipeline.objects, built, checks));
+      const createdAt = known?.deployment.createdAt ?? clock.now();
+      stored = { deployment: { id, app, manifest, functions, createdAt }, runtime: pipeline.runtime };
+    }
+    const { deployment } = stored;
+    const published = await timed('publish', () => catalogue.publish(stored, canary));
+    return {
+      deployment,
+      ...published,
+      steps,
+      warnings: [...bundles.values()].flatMap((bundle) => bundle.warnings),
+    };
+  });
+}
+
+async function readManifest(folder: string, app: string): Promise<Manifest> {
+  const text = await readFile(join(folder, 'cordon.jsonc'), 'utf8').catch((cause: unknown) => {
+    throw new CordonError('CORDON_MANIFEST_MISSING', 'The source archive has no cordon.jsonc.', { cause });
+  });
+  const manifest = parseManifest(text);
+  if (manifest.name === app) return manifest;
+  throw new CordonError(
+    'CORDON_MANIFEST_INVALID',
+    `Cannot deploy to the app ${JSON.stringify(app)}: the name in cordon.jsonc is ${JSON.stringify(manifest.name)}.`,
+    { details: { path: 'name', expected: app, got: manifest.name } },
+  );
+}
+
+interface Built {
+  readonly spec: FunctionSpec;
+  readonly bundle: Bundle;
+  /** SHA-256 of the code. */
+  readonly hash: string;
+}
+
+function buildOf(spec: FunctionSpec, bundles: ReadonlyMap<string, Bundle>): Built {
+  const bundle = bundles.get(spec.entry);
+  if (bundle === undefined)
+    throw new CordonError('CORDON_INTERNAL', `The entry ${spec.entry} was not bundled.`);
+  return { spec, bundle, hash: sha256(bundle.code) };
+}
+
+/** One check for each different bundle, one after the other: each takes a sandbox that requests may be waiting for. */
+async function checkAll(pipeline: Pipeline, built: readonly Built[]): Promise<Map<string, BundleCheck>> {
+  const checks = new Map<string, BundleCheck>();
+  for (const { spec, bundle, hash } of built) {
+    const check = checks.get(hash) ?? (await checkOne(pipeline.checker, spec, bundle));
+    checks.set(hash, check);
+    if (spec.routes.length > 0 && !check.handlers.includes('fetch')) {
+      throw new CordonError(
+        'CORDON_HANDLER_INVALID',
+        `The function ${spec.name} has routes, but ${spec.entry} exports no \`fetch\` handler.`,
+        { details: { function: spec.name, entry: spec.entry, handlers: check.handlers } },
+      );
+    }
+  }
+  return checks;
+}
+
+async function checkOne(checker: BundleChecker, spec: FunctionSpec, bundle: Bundle): Promise<BundleCheck> {
+  try {
+    return await checker.check(bundle.code, bundle.format, spec.name);
+  } catch (thrown) {
+    const stack = thrown instanceof CordonError ? thrown.details['stack'] : undefined;
+    if (!(thrown instanceof CordonError) || typeof stack !== 'string') throw thrown;
+    const mapped = mapStack(stack, bundle, spec.name);
+    throw new CordonError(thrown.code, `${thrown.message}${mapped.place}`, {
+      details: { ...thrown.details, function: spec.name, entry: spec.entry, stack: mapped.stack },
+      cause: thrown,
+    });
+  }
+}
+
+async function storeAll(
+  objects: ObjectStore,
+  built: readonly Built[],
+  checks: ReadonlyMap<string, BundleCheck>,
+): Promise<DeployedFunction[]> {
+  const stored = new Map<string, Promise<Pick<DeployedFunction, 'bundle' | 'sourceMap' | 'codeCache'>>>();
+  return Promise.all(
+    built.map(async ({ spec, bundle, hash }): Promise<DeployedFunction> => {
+      const check = checks.get(hash);
+      const putting = stored.get(hash) ?? putObjects(objects, bundle, check?.codeCache ?? null);
+      stored.set(hash, putting);
+      const kept = await putting;
+      return {
+        spec,
+        format: bundle.format,
+        bundleBytes: bundle.code.byteLength,
+        handlers: check?.handlers ?? [],
+        ...kept,
+      };
+    }),
+  );
+}
+
+async function putObjects(objects: ObjectStore, bundle: Bundle, codeCache: Uint8Array | null) {
+  return {
+    bundle: await objects.put(bundle.code),
+    sourceMap: await objects.put(bundle.sourceMap),
+    codeCache: codeCache === null ? null : await objects.put(codeCache),
+  };
+}

@@ -1,0 +1,170 @@
+import { CordonError } from '../contract/index.ts';
+import type { Manifest } from '../manifest/index.ts';
+import { queryBuilder, type Store, type Write } from '../store/index.ts';
+import type { Alias, DeployedFunction, Deployment } from './port.ts';
+
+type StoredFunction = Omit<DeployedFunction, 'spec'> & { readonly name: string };
+
+/** What the store keeps of the functions, with the runtime that their code caches were made by. */
+interface StoredFunctions {
+  readonly runtime: string;
+  readonly functions: readonly StoredFunction[];
+}
+
+/** A deployment with the runtime that its code caches were made by. */
+export interface Stored {
+  readonly deployment: Deployment;
+  readonly runtime: string;
+}
+
+interface DeploymentRow {
+  readonly id: string;
+  readonly app: string;
+  readonly manifest: string;
+  readonly functions: string;
+  readonly created_at: number;
+}
+
+interface AliasRow {
+  readonly app: string;
+  readonly live: string;
+  readonly canary: string | null;
+  readonly canary_percent: number;
+  readonly previous: string | null;
+}
+
+const LIST_MAX = 200;
+const IDS_PER_QUERY = 500;
+
+/** Deployments and aliases in the store. Every change of an alias names the state that it changes. */
+export class Deployments {
+  readonly #store: Store;
+  readonly #db: ReturnType<typeof queryBuilder>;
+
+  constructor(store: Store) {
+    this.#store = store;
+    this.#db = queryBuilder(store.dialect);
+  }
+
+  async get(id: string): Promise<Stored | null> {
+    const [row] = await this.#rows(
+      this.#db.selectFrom('deployments').selectAll().where('id', '=', id).compile(),
+    );
+    return row === undefined ? null : fromRow(row);
+  }
+
+  /** By id, those that exist. */
+  async getAll(ids: readonly string[]): Promise<Map<string, Deployment>> {
+    const found = new Map<string, Deployment>();
+    for (let from = 0; from < ids.length; from += IDS_PER_QUERY) {
+      const some = ids.slice(from, from + IDS_PER_QUERY);
+      const rows = await this.#rows(
+        this.#db.selectFrom('deployments').selectAll().where('id', 'in', some).compile(),
+      );
+      for (const row of rows) found.set(row.id, fromRow(row).deployment);
+    }
+    return found;
+  }
+
+  /** Of an app, newest first, at most 200. */
+  async list(app: string): Promise<Deployment[]> {
+    const query = this.#db
+      .selectFrom('deployments')
+      .selectAll()
+      .where('app', '=', app)
+      .orderBy('created_at', 'desc')
+      .orderBy('id')
+      .limit(LIST_MAX);
+    return (await this.#rows(query.compile())).map((row) => fromRow(row).deployment);
+  }
+
+  async aliases(): Promise<Alias[]> {
+    const query = this.#db.selectFrom('aliases').selectAll().orderBy('app').compile();
+    return (await this.#store.query<AliasRow>(query)).map((row) => ({
+      app: row.app,
+      live: row.live,
+      canary: row.canary === null ? null : { deployment: row.canary, percent: Number(row.canary_percent) },
+      previous: row.previous,
+    }));
+  }
+
+  /**
+   * Moves the alias of an app from `before` (null: the app is new) to `after`, and adds the deployment where
+   * one is given, in one commit. Errors: CORDON_STORE_CONFLICT when the alias is not at `before` any more.
+   */
+  async commit(before: Alias | null, after: Alias, now: number, added: Stored | null): Promise<void> {
+    const writes = added === null ? [] : [this.#putDeployment(added)];
+    await this.#store.commit([...writes, this.#moveAlias(before, after, now)]);
+  }
+
+  /** An id that exists keeps its age; only its code caches are renewed. */
+  #putDeployment({ deployment, runtime }: Stored): Write {
+    const functions: StoredFunctions = {
+      runtime,
+      functions: deployment.functions.map(({ spec, ...rest }) => ({ name: spec.name, ...rest })),
+    };
+    return this.#db
+      .insertInto('deployments')
+      .values({
+        id: deployment.id,
+        app: deployment.app,
+        manifest: JSON.stringify(deployment.manifest),
+        functions: JSON.stringify(functions),
+        created_at: deployment.createdAt,
+      })
+      .onConflict((conflict) => conflict.column('id').doUpdateSet({ functions: JSON.stringify(functions) }))
+      .compile();
+  }
+
+  #moveAlias(before: Alias | null, after: Alias, now: number): Write {
+    const values = {
+      live: after.live,
+      canary: after.canary?.deployment ?? null,
+      canary_percent: after.canary?.percent ?? 0,
+      previous: after.previous,
+      updated_at: now,
+    };
+    if (before === null) {
+      const insert = this.#db.insertInto('aliases').values({ app: after.app, ...values });
+      return { ...insert.onConflict((conflict) => conflict.doNothing()).compile(), changes: 1 };
+    }
+    const update = this.#db
+      .updateTable('aliases')
+      .set(values)
+      .where('app', '=', before.app)
+      .where('live', '=', before.live)
+      .where('canary_percent', '=', before.canary?.percent ?? 0)
+      .where('canary', before.canary === null ? 'is' : '=', before.canary?.deployment ?? null)
+      .where('previous', before.previous === null ? 'is' : '=', before.previous);
+    return { ...update.compile(), changes: 1 };
+  }
+
+  #rows(statement: {
+    readonly sql: string;
+    readonly parameters: readonly unknown[];
+  }): Promise<DeploymentRow[]> {
+    return this.#store.query<DeploymentRow>(statement);
+  }
+}
+
+function fromRow(row: DeploymentRow): Stored {
+  const manifest = JSON.parse(row.manifest) as Manifest;
+  const { runtime, functions } = JSON.parse(row.functions) as StoredFunctions;
+  // The specification is the manifest's own object, so that it is in memory once.
+  const specs = new Map(manifest.functions.map((spec) => [spec.name, spec]));
+  return {
+    runtime,
+    deployment: {
+      id: row.id,
+      app: row.app,
+      manifest,
+      functions: functions.map(({ name, ...rest }) => {
+        const spec = specs.get(name);
+        if (spec === undefined)
+          throw new CordonError('CORDON_STORE_FAILED', `Deployment ${row.id} names an unknown function.`);
+        return { spec, ...rest };
+      }),
+      createdAt: Number(row.created_at),
+    },
+  };
+}

@@ -1,0 +1,10 @@
+/**
+ * What happened: log lines and security events. Promises: logging never throws and never waits; what code
+ * writes cannot pass for what the platform says, nor act on a terminal; a flood or a failing store costs
+ * bounded memory, and what was lost is counted and said.
+ */
+export { createEvidence } from './evidence.ts';
+export type { EvidenceOptions } from './evidence.ts';
+export { createServerLog } from './server-log.ts';
+export type { ServerLog, ServerLogOptions } from './server-log.ts';
+export type { Evidence, LogLevel, LogLine, LogQuery, SecurityEvent, SecurityEventKind } from './port.ts';

@@ -1,0 +1,39 @@
+import type { Catalogue, DeployedFunction, Deployment } from '../deploy/index.ts';
+import type { AppRoutes, RouteTable } from '../gateway/index.ts';
+import type { Pool } from '../pool/index.ts';
+
+/**
+ * Follows the catalogue: the route table of this moment, instances ahead of the first request for what
+ * replaces a busy deployment, and the end of instances that nothing routes to any more.
+ */
+export class Releases {
+  readonly #catalogue: Catalogue;
+  readonly #pool: Pool;
+  readonly #compile: (apps: readonly AppRoutes[]) => RouteTable;
+  #routes: RouteTable;
+
+  constructor(catalogue: Catalogue, pool: Pool, compile: (apps: readonly AppRoutes[]) => RouteTable) {
+    this.#catalogue = catalogue;
+    this.#pool = pool;
+    this.#compile = compile;
+    this.#routes = compile(catalogue.apps());
+    catalogue.onChange(() => this.#changed());
+  }
+
+  /** The routes of this moment, swapped as a whole. */
+  get routes(): RouteTable {
+    return this.#routes;
+  }
+
+  #changed(): void {
+    const apps = this.#catalogue.apps();
+    this.#routes = this.#compile(apps);
+    const served = new Map<DeployedFunction, Deployment>();
+    for (const { live, canary } of apps) {
+      for (const deployment of canary === null ? [live] : [live, canary]) {
+        for (const fn of deployment.functions) served.set(fn, deployment);
+      }
+    }
+    this.#pool.succeed(served);
+  }
+}

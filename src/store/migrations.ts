@@ -1,0 +1,82 @@
+import { sql, type CreateTableBuilder, type Kysely } from 'kysely';
+import type { Statement, Store } from './port.ts';
+import type { Tables } from './tables.ts';
+
+/** A step of the schema. Once released it never changes; a new step follows it. */
+export interface Migration {
+  /** From 1, without gaps. */
+  readonly number: number;
+  readonly name: string;
+  statements(db: Kysely<Tables>, dialect: Store['dialect']): readonly { compile(): Statement }[];
+}
+
+export const MIGRATIONS: readonly Migration[] = [{ number: 1, name: 'first', statements: createFirstTables }];
+
+function createFirstTables(
+  db: Kysely<Tables>,
+  dialect: Store['dialect'],
+): readonly { compile(): Statement }[] {
+  const { schema } = db;
+  const time = dialect === 'sqlite' ? 'integer' : 'bigint';
+  return [
+    schema
+      .createTable('deployments')
+      .addColumn('id', 'text', (column) => column.primaryKey().notNull())
+      .addColumn('app', 'text', (column) => column.notNull())
+      .addColumn('manifest', 'text', (column) => column.notNull())
+      .addColumn('functions', 'text', (column) => column.notNull())
+      .addColumn('created_at', time, (column) => column.notNull()),
+    schema.createIndex('deployments_app').on('deployments').columns(['app', 'created_at']),
+    schema
+      .createTable('aliases')
+      .addColumn('app', 'text', (column) => column.primaryKey().notNull())
+      .addColumn('live', 'text', (column) => column.notNull())
+      .addColumn('canary', 'text')
+      .addColumn('canary_percent', 'integer', (column) =>
+        column.notNull().check(sql`canary_percent between 0 and 100`),
+      )
+      .addColumn('previous', 'text')
+      .addColumn('updated_at', time, (column) => column.notNull()),
+    schema
+      .createTable('tokens')
+      .addColumn('sha256', 'text', (column) => column.primaryKey().notNull())
+      .addColumn('name', 'text', (column) => column.notNull())
+      .addColumn('created_at', time, (column) => column.notNull()),
+    addSequence(schema.createTable('logs'), dialect)
+      .addColumn('time', time, (column) => column.notNull())
+      .addColumn('level', 'text', (column) => column.notNull())
+      .addColumn('source', 'text', (column) => column.notNull())
+      .addColumn('app', 'text', (column) => column.notNull())
+      .addColumn('function', 'text', (column) => column.notNull())
+      .addColumn('deployment', 'text', (column) => column.notNull())
+      .addColumn('instance', 'text')
+      .addColumn('request', 'text')
+      .addColumn('message', 'text', (column) => column.notNull()),
+    // The id in an answer has to find its lines at once.
+    schema.createIndex('logs_request').on('logs').column('request').where('request', 'is not', null),
+    addSequence(schema.createTable('security_events'), dialect)
+      .addColumn('time', time, (column) => column.notNull())
+      .addColumn('kind', 'text', (column) => column.notNull())
+      .addColumn('severity', 'text', (column) => column.notNull())
+      .addColumn('app', 'text')
+      .addColumn('function', 'text')
+      .addColumn('instance', 'text')
+      .addColumn('request', 'text')
+      .addColumn('reason', 'text', (column) => column.notNull())
+      .addColumn('detail', 'text', (column) => column.notNull()),
+    schema
+      .createTable('settings')
+      .addColumn('name', 'text', (column) => column.primaryKey().notNull())
+      .addColumn('value', 'text', (column) => column.notNull()),
+  ];
+}
+
+/** The key of a table whose rows are numbered in the order in which they came; numbers are never used again. */
+function addSequence(
+  table: CreateTableBuilder<string, never>,
+  dialect: Store['dialect'],
+): CreateTableBuilder<string, 'sequence'> {
+  return dialect === 'sqlite'
+    ? table.addColumn('sequence', 'integer', (column) => column.primaryKey().autoIncrement())
+    : table.addColumn('sequence', 'bigint', (column) => column.primaryKey().generatedByDefaultAsIdentity());
+}
