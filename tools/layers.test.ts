@@ -164,3 +164,16 @@ test('a function of 70 lines of code passes and one of 71 fails, outside of test
     /src\/store\/x\.ts:1: f has 71 lines of code/,
   );
 });
+
+test('a test may use the fixtures of a layer below, and the product may not', (t) => {
+  const fixture = {
+    'src/store/store.fixture.ts': 'export const fake = 1;\n',
+    'src/object/index.ts': 'export {};\n',
+  };
+  const text = `import { fake } from '../store/store.fixture.ts';\nexport { fake };\n`;
+  assert.deepEqual(checkLayers(tree(t, { ...fixture, 'src/cli/x.test.ts': text })), []);
+  assertProblem(
+    checkLayers(tree(t, { ...fixture, 'src/server/x.ts': text })),
+    /reaches past src\/store\/index\.ts/,
+  );
+});

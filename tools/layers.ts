@@ -83,11 +83,12 @@ function checkFolders({ path, imports }: Module, rules: Rules): string[] {
     if (!target.startsWith('src/')) problems.push(`${path}:${line}: ${specifier} leaves src`);
     else if (other !== own) {
       const place = target.slice('src/'.length);
-      const isEntry = place === `${other}/index.ts` || rules.entries.includes(place);
+      const isFixture = isTest(path) && isTest(place);
+      const isEntry = place === `${other}/index.ts` || rules.entries.includes(place) || isFixture;
       if (!isEntry && !(typeOnly && place === `${other}/port.ts`)) {
         problems.push(`${path}:${line}: ${specifier} reaches past src/${other}/index.ts`);
       }
-      const allowed = rules.only[own]?.[other];
+      const allowed = isTest(path) ? 'all' : rules.only[own]?.[other];
       if (rank(other) >= rank(own))
         problems.push(`${path}:${line}: src/${own} may not import upward from src/${other}`);
       else if (rules.only[own] && !allowed)

@@ -10,8 +10,8 @@ import { z } from 'zod';
 const COMMAND = join(import.meta.dirname, '../bin/cordon');
 const START_TIMEOUT_MS = 30_000;
 const STOP_TIMEOUT_MS = 20_000;
-/** Of stderr, kept to explain a failure. */
-const ERROR_OUTPUT_CHARS_MAX = 8000;
+/** Of what a command wrote; the end is kept. */
+const OUTPUT_CHARS_MAX = 1_000_000;
 
 const readySchema = z.object({
   event: z.literal('ready'),
@@ -90,11 +90,18 @@ export class ServerProcess {
   readonly readyMs: number;
   readonly #child: ChildProcess;
   readonly #closed: Promise<unknown>;
+  readonly #stderr: () => string;
 
-  private constructor(home: Home, child: ChildProcess, closed: Promise<unknown>, ready: Ready) {
+  private constructor(
+    home: Home,
+    child: ChildProcess,
+    io: { closed: Promise<unknown>; stderr: () => string },
+    ready: Ready,
+  ) {
     this.home = home;
+    this.#stderr = io.stderr;
     this.#child = child;
-    this.#closed = closed;
+    this.#closed = io.closed;
     this.gatewayUrl = ready.gatewayUrl.replace(/\/$/, '');
     this.controlUrl = ready.controlUrl.replace(/\/$/, '');
     this.isolation = ready.isolation;
@@ -125,7 +132,7 @@ export class ServerProcess {
     const stderr = collect(child.stderr);
     try {
       const ready = await waitForReady(child, closed);
-      return new ServerProcess(home, child, closed, ready);
+      return new ServerProcess(home, child, { closed, stderr }, ready);
     } catch (error) {
       child.kill('SIGKILL');
       await closed;
@@ -143,7 +150,7 @@ export class ServerProcess {
     const timer = setTimeout(() => this.#child.kill('SIGKILL'), STOP_TIMEOUT_MS);
     await this.#closed.finally(() => clearTimeout(timer));
     const { exitCode, signalCode } = this.#child;
-    if (exitCode !== 0) throw new Error(`the server ended with ${exitCode ?? signalCode}`);
+    if (exitCode !== 0) throw new Error(`the server ended with ${exitCode ?? signalCode}: ${this.#stderr()}`);
   }
 
   /** Ends it without a warning. */
@@ -181,7 +188,7 @@ function parseEvent(line: string): { event: string } | null {
 function collect(stream: NodeJS.ReadableStream | null): () => string {
   let text = '';
   stream?.on('data', (chunk: Buffer) => {
-    text = (text + chunk.toString()).slice(-ERROR_OUTPUT_CHARS_MAX * 100);
+    text = (text + chunk.toString()).slice(-OUTPUT_CHARS_MAX);
   });
   return () => text;
 }

@@ -13,7 +13,7 @@ const SOURCES = [
   'examples/*/src/**/*.{ts,tsx}',
 ];
 /** Tables that are read by key, not from top to bottom. */
-const TABLES = new Set(['src/contract/errors.ts']);
+const TABLES = new Set(['src/contract/errors.ts', 'src/sandbox/bubblewrap/syscalls.ts']);
 
 /** Files and functions under `root` that are too long. Functions of tests may be as long as their story. */
 export function checkSizes(root: string): string[] {

@@ -91,11 +91,12 @@ async function runFiles(files: string[], tally: Tally): Promise<void> {
   events.on('test:fail', ({ name, file, todo, details }) => {
     // A parent fails with its children; only they are counted.
     if (todo !== undefined || failureType(details.error) === 'subtestsFailed') return;
-    if (name === file) fail(file, 'the file', errorOutput.get(file) ?? details.error.message);
+    if (file !== undefined && name === file)
+      fail(file, 'the file', errorOutput.get(file) ?? details.error.message);
     else fail(file, name, describeError(details.error));
   });
   events.on('test:pass', ({ name, file, skip, todo, details }) => {
-    if (name === file) fail(file, 'the file', 'holds no test');
+    if (file !== undefined && name === file) fail(file, 'the file', 'holds no test');
     else if (details.type !== 'suite' && skip === undefined && todo === undefined) tally.passed += 1;
   });
   events.on('test:summary', ({ file, counts, duration_ms: durationMs }) => {

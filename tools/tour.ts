@@ -101,8 +101,11 @@ async function tour(keep: boolean): Promise<void> {
     await showLogs(home, request);
     if (keep) await untilStopped(home, server);
   } finally {
-    await server?.stop();
-    await home.remove();
+    try {
+      await server?.stop();
+    } finally {
+      await home.remove();
+    }
   }
   console.log(`\n${styleText('green', 'That was the tour.')} Next: bin/cordon init hello\n`);
 }

@@ -31,9 +31,18 @@ export const FRAME = {
   done: 20,
   /** G: a log line. */
   log: 21,
+  /** G: a call to the broker, on a stream that the guest numbers; its body may go on in `data`. */
+  call: 22,
+  /** H: the answer to a call; its body may go on in `data`. */
+  reply: 23,
+  /** G: the code asked for the network; a text says how. Informs, and decides nothing. */
+  denied: 24,
 } as const;
 
 export type FrameType = (typeof FRAME)[keyof typeof FRAME];
+
+/** Streams with this bit are calls of the guest; the others are requests of the host. */
+export const CALL_STREAM_BIT = 0x80000000;
 
 /** Bits of a frame's flags. */
 export const FLAG = {

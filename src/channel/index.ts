@@ -4,6 +4,7 @@
  * as hostile: sizes are bounded before anything is buffered.
  */
 export {
+  CALL_STREAM_BIT,
   ChannelViolation,
   FLAG,
   FRAME,
@@ -23,8 +24,10 @@ export type { FrameType } from './frames.ts';
 export type {
   AssignHead,
   AssignedHead,
+  CallHead,
   FailureHead,
   GuestError,
+  ReplyHead,
   RequestHead,
   ResponseHead,
 } from './messages.ts';

@@ -36,3 +36,16 @@ export interface FailureHead {
   readonly kind: 'throw' | 'response';
   readonly error: GuestError;
 }
+
+/** Head of a `call` frame. `stream`: the request on whose behalf the code runs, 0 for none. */
+export type CallHead = readonly [
+  capability: string,
+  binding: string,
+  operation: string,
+  args: unknown,
+  stream: number,
+];
+
+/** Head of a `reply` frame: the value, or the error that the guest throws. */
+export type ReplyHead =
+  { readonly value: unknown } | { readonly error: { readonly code: string; readonly message: string } };

@@ -16,6 +16,7 @@ export class SourceWatcher {
   readonly #onChange: () => void;
   readonly #watchers = new Map<string, FSWatcher>();
   #timer: NodeJS.Timeout | undefined;
+  #closed = false;
 
   constructor(folder: string, onChange: () => void) {
     this.#folder = folder;
@@ -25,6 +26,8 @@ export class SourceWatcher {
 
   /** Watches what is there now. `sources`: absolute paths of files, which may lie outside of the app. */
   update(sources: readonly string[]): void {
+    // A reload that was under way at the end must not bring watches back: they would keep the process alive.
+    if (this.#closed) return;
     const wanted = new Set([...foldersIn(this.#folder), ...sources.map((source) => dirname(source))]);
     for (const [folder, watcher] of this.#watchers) {
       if (wanted.has(folder)) continue;
@@ -35,6 +38,7 @@ export class SourceWatcher {
   }
 
   close(): void {
+    this.#closed = true;
     clearTimeout(this.#timer);
     for (const watcher of this.#watchers.values()) watcher.close();
     this.#watchers.clear();

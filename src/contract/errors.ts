@@ -146,6 +146,11 @@ export const ERRORS = {
     'Cordon failed.',
     'Find the cause by its id in the server log and report it.',
   ),
+  // Capabilities, thrown in the guest.
+  CORDON_GRANT_MISSING: row('operator', 403, 'The manifest does not grant this.', 'Add the grant to cordon.jsonc and deploy.'),
+  CORDON_CALL_INVALID: row('caller', 400, 'A call to a capability has wrong arguments.', 'Fix the arguments.'),
+  CORDON_CALL_TIMEOUT: row('operator', 504, 'A call to a capability did not end in time.', 'Try again, or ask for less at a time.'),
+  CORDON_CALLS_TOO_MANY: row('operator', 429, 'Too many calls to capabilities are open in one instance.', 'Await some of the calls before making more.'),
   // Manifest.
   CORDON_MANIFEST_MISSING: row(
     'operator',
@@ -352,6 +357,61 @@ export const ERRORS = {
     500,
     'A stored object does not match its hash.',
     'Deploy again and check the disk.',
+  ),
+  // Encryption at rest.
+  CORDON_SEAL_BROKEN: row(
+    'internal',
+    500,
+    'A sealed value was changed, cut, moved to another place or is of another project.',
+    'Restore the value from a backup and look for who can write the data folder.',
+  ),
+  CORDON_SEAL_TOO_LARGE: row(
+    'operator',
+    413,
+    'A value is larger than one seal may hold.',
+    'Store it as an object, or in parts.',
+  ),
+  CORDON_KEY_MISSING: row(
+    'operator',
+    500,
+    'The data key with which a value was sealed does not exist.',
+    'Restore the store from a backup that holds the key.',
+  ),
+  CORDON_KEY_SHREDDED: row(
+    'operator',
+    410,
+    'The keys of the project were destroyed, and its data with them.',
+    'Use another project; what was sealed in this one is gone.',
+  ),
+  CORDON_KEY_UNAVAILABLE: row(
+    'operator',
+    503,
+    'The source of the master key does not answer.',
+    'Check that the key service or program can be reached, then try again.',
+  ),
+  CORDON_KEY_REFUSED: row(
+    'operator',
+    500,
+    'The source of the master key refused to wrap or unwrap a data key.',
+    'Start Cordon with the master key that wrapped the keys of this data folder, and check its permissions.',
+  ),
+  CORDON_KEY_INVALID: row(
+    'operator',
+    500,
+    'The master key, or the settings of its source, cannot be used.',
+    'Fix the setting that is named.',
+  ),
+  CORDON_KEY_EXPOSED: row(
+    'operator',
+    500,
+    'Other users of this machine can read the master key.',
+    'Run `chmod 600` on the file; if others may have read it, move to a new master key.',
+  ),
+  CORDON_RESEAL_INCOMPLETE: row(
+    'operator',
+    409,
+    'Data may still need a data key that is retired.',
+    'Finish resealing, wait for the grace time, then try again.',
   ),
   CORDON_SANDBOX_UNAVAILABLE: row(
     'operator',

@@ -41,12 +41,19 @@ export const LIMITS = {
   webSocketsMax: limit(5_000, 'count', 'open WebSockets of a listener'),
   webSocketPingMs: limit(30 * SECOND_MS, 'ms', 'time between pings, and for the answer to one'),
   webSocketMessageBytesMax: limit(1 * MIB, 'bytes', 'one WebSocket message, either way'),
+  accessLinesPerSecondMax: limit(
+    100,
+    'per second',
+    'log lines of one function about requests that went well',
+  ),
   securityEventsPerSecondMax: limit(20, 'per second', 'security events of one kind that the gateway records'),
   // Channel to an instance
   frameBytesMax: limit(1 * MIB + 4 * KIB, 'bytes', 'payload of one frame from a guest'),
   streamWindowBytes: limit(256 * KIB, 'bytes', 'unacknowledged bytes of one stream and direction'),
   streamsPerInstanceMax: limit(1_000, 'count', 'streams open on one channel'),
   channelBufferBytesMax: limit(16 * MIB, 'bytes', 'bytes that wait to be written to one guest'),
+  callsPerInstanceMax: limit(256, 'count', 'calls to capabilities that are open in one instance'),
+  callTimeoutMs: limit(300 * SECOND_MS, 'ms', 'one call to a capability, streaming included'),
   logBytesPerSecondMax: limit(64 * KIB, 'per second', 'log output of one instance'),
   logLineBytesMax: limit(8 * KIB, 'bytes', 'one log line of a guest'),
   // Instances
@@ -61,6 +68,8 @@ export const LIMITS = {
   queueTimeoutMs: limit(10 * SECOND_MS, 'ms', 'time a request waits for an instance'),
   instanceIdleMs: limit(60 * SECOND_MS, 'ms', 'idle time after which an instance is retired'),
   instanceRequestsMax: limit(100_000, 'count', 'requests after which an instance is retired'),
+  denialReportsMax: limit(20, 'count', 'reports of one instance about asking for the network'),
+  denialReportBytesMax: limit(512, 'bytes', 'one report about asking for the network'),
   instancePidsMax: limit(64, 'count', 'threads and processes of one sandbox'),
   instanceFilesMax: limit(64, 'count', 'open descriptors of one sandbox'),
   // Manifest defaults and ceilings
@@ -100,6 +109,23 @@ export const LIMITS = {
   eventRowsMax: limit(100_000, 'count', 'security events kept'),
   storeBatchMax: limit(1_000, 'count', 'transactions in one group commit'),
   storeQueueMax: limit(20_000, 'count', 'transactions that wait for the store'),
+  // Encryption at rest
+  sealedValueBytesMax: limit(32 * MIB, 'bytes', 'plaintext of one sealed value; larger ones are streams'),
+  sealsPerKeyMax: limit(
+    2 ** 30,
+    'count',
+    'values sealed under one derived key (NIST SP 800-38D allows 2^32 with random nonces)',
+  ),
+  derivedKeysCachedMax: limit(256, 'count', 'derived keys kept in memory for one data key'),
+  projectsUnlockedMax: limit(1_000, 'count', 'projects whose data keys are kept in memory'),
+  dataKeyVersionsMax: limit(100, 'count', 'data keys of one project'),
+  keyRefreshMs: limit(60 * SECOND_MS, 'ms', 'time after which it is checked that a data key still exists'),
+  retiredKeyGraceMs: limit(3600 * SECOND_MS, 'ms', 'time before a retired data key can be forgotten'),
+  resealBatchMax: limit(100, 'count', 'values that are resealed between two durable marks'),
+  keyServiceTimeoutMs: limit(10 * SECOND_MS, 'ms', 'one request to a key service'),
+  keyServiceAttemptsMax: limit(3, 'count', 'requests to a key service for one operation'),
+  keyAnswerBytesMax: limit(64 * KIB, 'bytes', 'answer of a key service or program'),
+  keyCommandTimeoutMs: limit(30 * SECOND_MS, 'ms', 'one run of the program that wraps keys'),
 } as const satisfies Record<string, LimitRow>;
 
 export type LimitName = keyof typeof LIMITS;

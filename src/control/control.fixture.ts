@@ -322,7 +322,7 @@ function exchange(
     },
     end: () => void setImmediate(run),
     consumed: (bytes) => void (fakes.credited += bytes),
-    message: () => undefined,
+    message: () => true,
     close: () => undefined,
     abort: () => void (fakes.aborted += 1),
   };

@@ -1,5 +1,5 @@
-import { constants } from 'node:fs';
-import { chmod, mkdir, open, readFile, stat, symlink } from 'node:fs/promises';
+import { closeSync, constants, fchmodSync, openSync, writeSync } from 'node:fs';
+import { chmod, mkdir, readFile, stat, symlink } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { extract } from 'tar-stream';
 import { CordonError, LIMITS } from '../contract/index.ts';
@@ -23,10 +23,16 @@ export interface Unpacked {
 /**
  * Unpacks a source archive into `folder`, which must exist and be empty. Only plain files below it are
  * written: links, devices, absolute or dotted paths, two spellings of one name and names that differ in
- * case alone are refused as a whole; the caller removes the folder then.
+ * case alone are refused as a whole; the caller removes the folder then. Limits default to
+ * `sourceFilesMax` and `sourceBytesMax`.
  * Errors: CORDON_ARCHIVE_REFUSED, CORDON_SOURCE_TOO_LARGE.
  */
-export async function unpackArchive(archive: Uint8Array, folder: string): Promise<Unpacked> {
+export async function unpackArchive(
+  archive: Uint8Array,
+  folder: string,
+  limits: { readonly filesMax?: number; readonly bytesMax?: number } = {},
+): Promise<Unpacked> {
+  const { filesMax = LIMITS.sourceFilesMax.value, bytesMax = LIMITS.sourceBytesMax.value } = limits;
   const names = new Names();
   const tar = extract();
   // Everything is in memory already; what the reader refuses ends the iteration below.
@@ -35,7 +41,7 @@ export async function unpackArchive(archive: Uint8Array, folder: string): Promis
   let bytes = 0;
   try {
     for await (const entry of tar) {
-      const { type, size = 0 } = entry.header;
+      const { type, size } = entry.header;
       if (type !== 'file' && type !== 'directory')
         throw refused(entry.header.name, `a ${String(type)} instead of a plain file`);
       if (type === 'directory') {
@@ -47,10 +53,8 @@ export async function unpackArchive(archive: Uint8Array, folder: string): Promis
       names.file(name);
       files += 1;
       bytes += size;
-      if (files > LIMITS.sourceFilesMax.value)
-        throw tooLarge(`more than ${LIMITS.sourceFilesMax.value} files`);
-      if (bytes > LIMITS.sourceBytesMax.value)
-        throw tooLarge(`more than ${LIMITS.sourceBytesMax.value} bytes`);
+      if (files > filesMax) throw tooLarge(`more than ${filesMax} files`);
+      if (bytes > bytesMax) throw tooLarge(`more than ${bytesMax} bytes`);
       await makeFolders(folder, name, names);
       await writeFile(join(folder, name), entry);
     }
@@ -128,15 +132,20 @@ async function makeFolders(root: string, name: string, names: Names): Promise<vo
 
 const CREATE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 
+/** Synchronous: an archive has thousands of small files, and a round trip through the thread pool for each takes longer than writing it. */
 async function writeFile(path: string, entry: AsyncIterable<unknown>): Promise<void> {
-  const file = await open(path, CREATE, 0o644);
+  const file = openSync(path, CREATE, 0o644);
   try {
-    for await (const chunk of entry) await file.writeFile(chunk as Uint8Array);
+    // The bundler may run as another user, whatever the umask is here.
+    fchmodSync(file, 0o644);
+    for await (const chunk of entry) writeAll(file, chunk as Uint8Array);
   } finally {
-    await file.close();
+    closeSync(file);
   }
-  // The bundler may run as another user, whatever the umask is here.
-  await chmod(path, 0o644);
+}
+
+function writeAll(file: number, bytes: Uint8Array): void {
+  for (let offset = 0; offset < bytes.byteLength;) offset += writeSync(file, bytes, offset);
 }
 
 async function readHead(folder: string): Promise<ArchiveHead> {

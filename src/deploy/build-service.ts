@@ -1,12 +1,13 @@
 import { chmod, chown, mkdir, rename, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import type * as esbuild from 'esbuild';
 import { CordonError } from '../contract/index.ts';
 import { confinedTool, toolUserId } from '../sandbox/index.ts';
 import { messagesOf } from './build-errors.ts';
 import type { bundleOptions } from './bundle-settings.ts';
 
-type Esbuild = typeof import('esbuild');
+type Esbuild = typeof esbuild;
 
 /** Where the service sees the sources when it is confined. */
 const CONFINED_SOURCES = '/src';

@@ -4,7 +4,7 @@ import { test, type TestContext } from 'node:test';
 import { parseManifest } from '../manifest/index.ts';
 import { openSqliteStore, type Store } from '../store/index.ts';
 import { Catalogue, type Deployment, type FindConflicts } from './index.ts';
-import { failureOf, manifestText, temporaryFolder } from './testing.ts';
+import { failureOf, manifestText, temporaryFolder } from './deploy.fixture.ts';
 
 function deploymentOf(id: string, app = 'shop'): Deployment {
   const manifest = parseManifest(manifestText(undefined, app));

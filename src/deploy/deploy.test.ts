@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdir } from 'node:fs/promises';
+import { access, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { runInThisContext } from 'node:vm';
@@ -8,7 +8,7 @@ import { openFileObjectStore } from '../object/index.ts';
 import { openSqliteStore } from '../store/index.ts';
 import { collect } from './collect.ts';
 import { Catalogue, createDeployer, type BundleChecker, type DeployerOptions } from './index.ts';
-import { failureOf, filesTar, manifestText, temporaryFolder, writeTree } from './testing.ts';
+import { failureOf, filesTar, manifestText, temporaryFolder, writeTree } from './deploy.fixture.ts';
 
 const HELLO = 'export default { fetch(): Response { return new Response("hello"); } };';
 
@@ -26,15 +26,13 @@ const checker: BundleChecker = {
 async function setUp(test: TestContext, more: Partial<DeployerOptions> = {}) {
   const folder = await temporaryFolder(test);
   const store = await openSqliteStore({ path: join(folder, 'cordon.sqlite') });
-  const objects = await openFileObjectStore(join(folder, 'objects'));
+  test.after(() => store.close());
+  const objects = await openFileObjectStore({ path: join(folder, 'objects') });
   const catalogue = await Catalogue.open({ store, findConflicts: () => [] });
   const stagingFolder = join(folder, 'staging');
   const options = { catalogue, objects, checker, stagingFolder, confines: true, runtime: 'deno-1', ...more };
   const deployer = await createDeployer(options);
-  test.after(async () => {
-    await deployer.close();
-    await store.close();
-  });
+  test.after(() => deployer.close());
   const leftovers = async () => [
     ...(await readdir(join(stagingFolder, 'unpacked'))),
     ...(await readdir(join(stagingFolder, 'build/sources')).catch(() => [])),
@@ -64,7 +62,10 @@ test('an app is bundled in the sandbox, stored and served', async (t) => {
   assert.match(code, /production/);
   assert.doesNotMatch(code, /stg_|\/src\//);
   const map = new TextDecoder().decode(await objects.get(fn.sourceMap ?? ''));
-  assert.deepEqual(JSON.parse(map).sources, ['src/greet.ts', 'src/main.ts']);
+  assert.deepEqual((JSON.parse(map) as { sources: string[] }).sources.toSorted(), [
+    'src/greet.ts',
+    'src/main.ts',
+  ]);
   assert.equal(catalogue.app('shop').live.id, result.deployment.id);
   assert.deepEqual(await leftovers(), []);
 });
@@ -337,6 +338,15 @@ test('what an earlier process left in the staging folder is removed at the start
   const deployer = await createDeployer(options);
   t.after(() => deployer.close());
   assert.deepEqual(await leftovers(), []);
+});
+
+test('a closed deployer leaves nothing in the staging folder', async (t) => {
+  const { deployer, options } = await setUp(t);
+  const archive = await filesTar({ 'cordon.jsonc': manifestText(), 'src/main.ts': HELLO });
+  await deployer.deploy('shop', archive, live);
+  await access(options.stagingFolder);
+  await deployer.close();
+  await assert.rejects(access(options.stagingFolder));
 });
 
 test('a collected app with pnpm links builds on the server', async (t) => {

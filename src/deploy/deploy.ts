@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CordonError, systemClock, type Clock } from '../contract/index.ts';
 import { parseManifest, type FunctionSpec, type Manifest } from '../manifest/index.ts';
@@ -51,7 +51,7 @@ export interface Deployer {
     archive: Uint8Array,
     options: { readonly canary: number | null },
   ): Promise<DeployResult>;
-  /** Ends the bundler. */
+  /** Ends the bundler and removes the staging folder. */
   close(): Promise<void>;
 }
 
@@ -65,7 +65,10 @@ export async function createDeployer(options: DeployerOptions): Promise<Deployer
   const pipeline: Pipeline = { ...options, clock: options.clock ?? systemClock, staging, service };
   return {
     deploy: (app, archive, { canary }) => deploy(pipeline, app, archive, canary),
-    close: () => service.close(),
+    async close() {
+      await service.close();
+      await rm(options.stagingFolder, { recursive: true, force: true });
+    },
   };
 }
 

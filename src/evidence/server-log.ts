@@ -29,7 +29,7 @@ export function createServerLog(options: ServerLogOptions): ServerLog {
       formatters: { level: (level) => ({ level }) },
       hooks: { streamWrite: escapeJsonControls },
     },
-    options.stream as pino.DestinationStream,
+    options.stream,
   );
   return {
     debug: (facts, message) => logger.debug(facts, message),

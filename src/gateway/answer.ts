@@ -6,6 +6,8 @@ import type { GatewayLimits } from './gateway-limits.ts';
 import type { RequestBody } from './request-body.ts';
 import type { Ticker } from './ticker.ts';
 
+const TEXT_BYTES_MAX = 4096;
+
 /** What all answers of a gateway share. */
 export interface AnswerRules {
   readonly limits: GatewayLimits;
@@ -69,7 +71,8 @@ export class Answer {
   /** Writes the head and the whole body. */
   full(status: number, fields: string[], body: Uint8Array | null): void {
     this.#head(status, fields);
-    this.end(body);
+    // As text it leaves with the head in one write; as bytes it would cost a gathering one.
+    this.end(body !== null && body.byteLength <= TEXT_BYTES_MAX ? asLatin1(body) : body);
   }
 
   /** Starts an answer whose body comes in pieces. `flush`: the head goes out now, not with the first piece. */
@@ -92,6 +95,7 @@ export class Answer {
     });
   }
 
+  /** Ends the answer; a text is written byte for byte (latin1). */
   end(last: Uint8Array | string | null): void {
     const response = this.#response;
     const body = this.body;
@@ -99,7 +103,7 @@ export class Answer {
     this.#blockedTick = now;
     if (body === null || body.complete || this.awaitsContinue || this.#connection.broken) {
       if (last === null) response.end();
-      else response.end(last);
+      else response.end(last, 'latin1');
       return;
     }
     this.#lingerTick = now;
@@ -107,12 +111,12 @@ export class Answer {
     if (this.#closes) {
       // The connection is kept open until the caller has had time to read this.
       if (last === null) response.flushHeaders();
-      else response.write(last);
+      else response.write(last, 'latin1');
       body.discard(lingerBytesMax, now, () => response.end());
       return;
     }
     if (last === null) response.end();
-    else response.end(last);
+    else response.end(last, 'latin1');
     body.discard(lingerBytesMax, now, () => {
       if (!body.complete) this.#message.socket.destroy();
       else if (this.#finished) this.#settle(true);
@@ -170,4 +174,12 @@ export class Answer {
     this.#isSettled = true;
     this.#settled(finished);
   }
+}
+
+/** The same bytes as text. */
+function asLatin1(bytes: Uint8Array): string {
+  const buffer = Buffer.isBuffer(bytes)
+    ? bytes
+    : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return buffer.toString('latin1');
 }

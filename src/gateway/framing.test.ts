@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { answers, countResponses, RawClient, startGateway } from './gateway.fixture.ts';
+import { answers, startGateway } from './gateway.fixture.ts';
 import type { Harness } from './gateway.fixture.ts';
+import { countResponses, RawClient } from './raw-client.fixture.ts';
 
 let harness: Harness;
 before(async () => {

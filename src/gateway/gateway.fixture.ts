@@ -1,5 +1,4 @@
-import { connect } from 'node:net';
-import type { Socket } from 'node:net';
+import assert from 'node:assert/strict';
 import { LIMITS, systemClock } from '../contract/index.ts';
 import type { CordonError } from '../contract/index.ts';
 import type { Alias, DeployedFunction, Deployment } from '../deploy/index.ts';
@@ -251,55 +250,23 @@ export function memoryEvidence(): {
   return { evidence, lines, events };
 }
 
-/** A raw connection that remembers what came. */
-export class RawClient {
-  readonly socket: Socket;
-  text = '';
-  #wake: (() => void)[] = [];
-  #closed = false;
-
-  constructor(port: number) {
-    this.socket = connect({ port, host: '127.0.0.1' });
-    this.socket.on('data', (bytes: Buffer) => {
-      this.text += bytes.toString('latin1');
-      this.#notify();
-    });
-    this.socket.on('error', () => undefined);
-    this.socket.on('close', () => {
-      this.#closed = true;
-      this.#notify();
-    });
+/** Runs a test against a gateway, closes it, and sees that nothing is left behind. */
+export async function withGateway(
+  fake: FakeFunction,
+  run: (harness: Harness) => Promise<void>,
+  options: Parameters<typeof startGateway>[1] = {},
+): Promise<void> {
+  const harness = await startGateway(fake, options);
+  try {
+    await run(harness);
+  } finally {
+    await harness.close();
   }
-
-  send(text: string): void {
-    this.socket.write(Buffer.from(text, 'latin1'));
-  }
-
-  /** Resolves once what came matches; throws when the connection ends before. */
-  async until(pattern: RegExp): Promise<string> {
-    while (!pattern.test(this.text)) {
-      if (this.#closed) throw new Error(`closed before ${String(pattern)}: ${this.text}`);
-      await this.#next();
-    }
-    return this.text;
-  }
-
-  /** Resolves with all that came once the connection is closed. */
-  async closed(): Promise<string> {
-    while (!this.#closed) await this.#next();
-    return this.text;
-  }
-
-  #next(): Promise<void> {
-    return new Promise((resolve) => this.#wake.push(resolve));
-  }
-
-  #notify(): void {
-    for (const wake of this.#wake.splice(0)) wake();
-  }
+  const { requestsInFlight, webSockets, connections } = harness.gateway.stats();
+  assert.deepEqual([requestsInFlight, webSockets, connections], [0, 0, 0]);
 }
 
-/** Number of response heads in what a raw connection read. */
-export function countResponses(text: string): number {
-  return text.split('HTTP/1.1 ').length - 1;
+/** URL of a path on the gateway of a harness. */
+export function urlOf(harness: Harness, path = '/a'): string {
+  return `http://127.0.0.1:${harness.port}${path}`;
 }

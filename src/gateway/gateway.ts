@@ -2,6 +2,7 @@ import { ServerResponse } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 
+import { newId } from '../contract/index.ts';
 import type { ErrorCode } from '../contract/index.ts';
 import { Admission } from './admit.ts';
 import type { AnswerRules } from './answer.ts';
@@ -17,7 +18,6 @@ import { Journal } from './journal.ts';
 import { Listener } from './listener.ts';
 import { receive } from './receive.ts';
 import { Refusal } from './refusal.ts';
-import { newRequestId } from './request-id.ts';
 import { RefusedExchange } from './refused-exchange.ts';
 import { route } from './route.ts';
 import type { RouteMatch } from './router.ts';
@@ -126,7 +126,7 @@ class HttpGateway implements Gateway {
   #onMalformed(socket: Socket, code: ErrorCode, reason: string): void {
     const connection = this.#connections.of(socket);
     if (connection === null || connection.broken) return;
-    const id = newRequestId();
+    const id = newId('req');
     const event = code === 'CORDON_REQUEST_MALFORMED' ? 'request.malformed' : 'limit.exceeded';
     this.#journal.refused(new Refusal(code, reason, { event }), id, connection.address, null, 'message');
     connection.fail(code, id);
@@ -137,7 +137,7 @@ class HttpGateway implements Gateway {
     // What follows a refused message on its connection is not a request that anyone has vouched for.
     if (connection === null || connection.closing) return;
     this.#take({
-      id: newRequestId(),
+      id: newId('req'),
       message,
       response,
       connection,
@@ -160,7 +160,7 @@ class HttpGateway implements Gateway {
     response.assignSocket(socket);
     const upgrade = { socket, early };
     this.#take({
-      id: newRequestId(),
+      id: newId('req'),
       message,
       response,
       connection,

@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { CordonError } from '../contract/index.ts';
-import type { ErrorCode } from '../contract/index.ts';
+import type { CordonError, ErrorCode } from '../contract/index.ts';
 import type { Exchange, FlatHeaders, ResponseSink } from '../instance/index.ts';
 import type { Dispatcher } from '../pool/index.ts';
 import { Answer } from './answer.ts';

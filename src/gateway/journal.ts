@@ -1,5 +1,5 @@
 import type { Clock, ErrorCode } from '../contract/index.ts';
-import { ERRORS } from '../contract/index.ts';
+import { ERRORS, LIMITS } from '../contract/index.ts';
 import type { Evidence, SecurityEventKind } from '../evidence/index.ts';
 import type { Refusal } from './refusal.ts';
 import type { RouteMatch } from './router.ts';
@@ -27,12 +27,14 @@ interface Bucket {
 }
 
 const BURST_SECONDS = 5;
+const LINES_PER_SECOND_MAX = LIMITS.accessLinesPerSecondMax.value;
 const DEPLOYMENT_CHARACTERS = 12;
 const UNROUTED = { app: '', function: '', deployment: '', instance: null } as const;
 
 /**
- * Writes what the gateway did. One line a request; refusals before routing and security events are bounded
- * per second and kind, with a count of what was left out, so that a flood cannot push out other evidence.
+ * Writes what the gateway did: one line a request that failed, and one a request that was served or refused
+ * up to a rate per function and kind, with a count of what was left out, so that neither a flood nor a busy
+ * function can push out other evidence.
  * Queries are never written: they carry secrets more often than not.
  */
 export class Journal {
@@ -49,6 +51,11 @@ export class Journal {
 
   served(request: Served): void {
     const { deployment, fn } = request.match;
+    const left =
+      request.failure === null
+        ? this.#take(`served ${deployment.app}/${fn.spec.name}`, LINES_PER_SECOND_MAX)
+        : 0;
+    if (left === null) return;
     const failure = request.failure === null ? '' : ` ${request.failure}`;
     const detail = request.detail === '' ? '' : ` ${request.detail}`;
     const ms = Math.round(request.ms * 10) / 10;
@@ -60,7 +67,7 @@ export class Journal {
       deployment: deployment.id.slice(0, DEPLOYMENT_CHARACTERS),
       instance: request.instance,
       request: request.id,
-      message: `${request.method} ${request.path} ${request.status} ${ms}ms${failure}${detail}`,
+      message: `${request.method} ${request.path} ${request.status} ${ms}ms${failure}${detail}${leftOut(left)}`,
     });
   }
 
@@ -85,7 +92,7 @@ export class Journal {
       level: levelOf(refusal.code),
       source: 'platform',
       request: id,
-      message: `${what} ${ERRORS[refusal.code].status} ${refusal.code} ${refusal.reason}${suppressed === 0 ? '' : ` (${suppressed} lines left out before)`}`,
+      message: `${what} ${ERRORS[refusal.code].status} ${refusal.code} ${refusal.reason}${leftOut(suppressed)}`,
     });
   }
 
@@ -115,12 +122,12 @@ export class Journal {
   }
 
   /** Number suppressed since the last one that was let through, or null where this one is suppressed. */
-  #take(key: string): number | null {
+  #take(key: string, perSecondMax = this.#perSecondMax): number | null {
     const now = this.#clock.monotonic();
-    const burst = this.#perSecondMax * BURST_SECONDS;
+    const burst = perSecondMax * BURST_SECONDS;
     let bucket = this.#buckets.get(key);
     if (bucket === undefined) this.#buckets.set(key, (bucket = { tokens: burst, at: now, suppressed: 0 }));
-    bucket.tokens = Math.min(burst, bucket.tokens + ((now - bucket.at) / 1000) * this.#perSecondMax);
+    bucket.tokens = Math.min(burst, bucket.tokens + ((now - bucket.at) / 1000) * perSecondMax);
     bucket.at = now;
     if (bucket.tokens < 1) {
       bucket.suppressed += 1;
@@ -131,6 +138,10 @@ export class Journal {
     bucket.suppressed = 0;
     return suppressed;
   }
+}
+
+function leftOut(lines: number): string {
+  return lines === 0 ? '' : ` (${lines} lines left out before)`;
 }
 
 function levelOf(failure: ErrorCode | null): 'info' | 'warn' | 'error' {

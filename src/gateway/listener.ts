@@ -1,5 +1,5 @@
-import { createServer, Server } from 'node:http';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { Server as NetServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import { CordonError } from '../contract/index.ts';
@@ -25,10 +25,8 @@ const TIMEOUT_CHECKS = 10;
 /** The node:http server of a gateway, with nothing left to its defaults that a caller could lean on. */
 export class Listener {
   readonly #server: Server;
-  readonly #limits: GatewayLimits;
 
   constructor(limits: GatewayLimits, events: ListenerEvents) {
-    this.#limits = limits;
     const server = createServer({
       insecureHTTPParser: false,
       // `readRequestHead` asks for exactly one in every version, and answers with an id.
@@ -42,7 +40,8 @@ export class Listener {
       keepAliveTimeout: limits.keepAliveTimeoutMs,
       noDelay: true,
       // Anything but a WebSocket, as h2c, and one with a body, is answered as if it had not asked (RFC 9110 section 7.8).
-      shouldUpgradeCallback: ({ headers }) =>
+      shouldUpgradeCallback: ({ headers, httpVersion }) =>
+        httpVersion === '1.1' &&
         headers.upgrade?.toLowerCase() === 'websocket' &&
         headers['transfer-encoding'] === undefined &&
         (headers['content-length'] ?? '0') === '0',
@@ -110,10 +109,6 @@ export class Listener {
       // Stops the interval that checks for timeouts; there is nothing left to close.
       server.close();
     }
-  }
-
-  get limits(): GatewayLimits {
-    return this.#limits;
   }
 }
 

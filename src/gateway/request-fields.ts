@@ -9,7 +9,6 @@ export type Disposition =
   | 'authorization'
   | 'cookie'
   | 'origin'
-  | 'upgrade'
   | 'websocket-key'
   | 'websocket-version';
 
@@ -24,7 +23,6 @@ const SPECIAL: ReadonlyMap<string, Disposition> = new Map<string, Disposition>([
   ['authorization', 'authorization'],
   ['cookie', 'cookie'],
   ['origin', 'origin'],
-  ['upgrade', 'upgrade'],
   ['sec-websocket-key', 'websocket-key'],
   ['sec-websocket-version', 'websocket-version'],
 ]);
@@ -34,6 +32,7 @@ const DROPPED: ReadonlySet<string> = new Set([
   'keep-alive',
   'te',
   'trailer',
+  'upgrade',
   'expect',
   'http2-settings',
   'sec-websocket-extensions',

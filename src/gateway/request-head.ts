@@ -11,18 +11,15 @@ export interface RequestHead {
   /** Value of the one Authorization field; null where there is none. */
   readonly authorization: string | null;
   readonly origin: string | null;
-  /** Value of Upgrade in lower case; null where there is none. */
-  readonly upgrade: string | null;
   /** What the function may see, flat. Credentials, framing, hop-by-hop and forwarding fields are not in it. */
   readonly fields: string[];
-  /** Values of the Cookie fields. */
-  readonly cookies: readonly string[];
+  /** The Cookie fields as one; null where there is none. */
+  readonly cookie: string | null;
   readonly webSocketKey: string | null;
   readonly webSocketVersion: string | null;
 }
 
 const DIGITS = /^\d{1,15}$/;
-const NO_COOKIES: readonly string[] = [];
 
 /**
  * Reads `rawHeaders` once. Refuses what node's parser lets through but two servers could read in two ways:
@@ -41,87 +38,84 @@ export function readRequestHead(
       closes: true,
     });
   }
-  let host: string | null = null;
-  let contentLength: number | null = null;
-  let chunked = false;
-  let authorization: string | null = null;
-  let origin: string | null = null;
-  let upgrade: string | null = null;
-  let webSocketKey: string | null = null;
-  let webSocketVersion: string | null = null;
-  let nominated: string | null = null;
-  let cookies: string[] | null = null;
-  let fields: string[] = [];
+  const head = new Collected();
   for (let i = 0; i < raw.length; i += 2) {
-    const name = raw[i] ?? '';
-    const value = raw[i + 1] ?? '';
-    switch (dispositionOf(name)) {
-      case 'pass':
-        fields.push(name, value);
-        break;
-      case 'host':
-        if (host !== null) return hostRepeated();
-        host = value;
-        break;
-      case 'content-length':
-        if (contentLength !== null || !DIGITS.test(value)) return malformed('Content-Length');
-        contentLength = Number(value);
-        fields.push(name, value);
-        break;
-      case 'transfer-encoding':
-        if (chunked || httpVersion === '1.0' || value.toLowerCase() !== 'chunked')
-          return malformed('Transfer-Encoding');
-        chunked = true;
-        break;
-      case 'authorization':
-        if (authorization !== null) return malformed('repeated Authorization');
-        authorization = value;
-        break;
-      case 'cookie':
-        (cookies ??= []).push(value);
-        break;
-      case 'origin':
-        if (origin !== null) return malformed('repeated Origin');
-        origin = value;
-        fields.push(name, value);
-        break;
-      case 'connection':
-        if (!isOrdinaryConnection(value)) nominated = nominated === null ? value : `${nominated},${value}`;
-        break;
-      case 'upgrade':
-        upgrade = upgrade === null ? value.toLowerCase() : `${upgrade},${value}`;
-        break;
-      case 'websocket-key':
-        // A repeated key or version cannot be valid any more.
-        webSocketKey = webSocketKey === null ? value : '';
-        break;
-      case 'websocket-version':
-        webSocketVersion = webSocketVersion === null ? value : '';
-        break;
-      case 'drop':
-        break;
-    }
+    const refusal = head.take(raw[i] ?? '', raw[i + 1] ?? '', httpVersion);
+    if (refusal !== null) return refusal;
   }
-  if (host === null)
-    return new Refusal('CORDON_HOST_REFUSED', 'no Host', { event: 'request.malformed', closes: true });
-  if (chunked && contentLength !== null) return malformed('Content-Length with Transfer-Encoding');
-  if (nominated !== null) fields = withoutNominated(fields, nominated);
-  return {
-    host,
-    contentLength,
-    chunked,
-    authorization,
-    origin,
-    upgrade,
-    fields,
-    cookies: cookies ?? NO_COOKIES,
-    webSocketKey,
-    webSocketVersion,
-  };
+  if (head.nominated !== null) head.fields = withoutNominated(head.fields, head.nominated);
+  if (!head.hasHost) return hostRefused('no Host');
+  if (head.chunked && head.contentLength !== null) return malformed('Content-Length with Transfer-Encoding');
+  return head;
 }
 
-function hostRepeated(): Refusal {
-  return new Refusal('CORDON_HOST_REFUSED', 'repeated Host', { event: 'request.malformed', closes: true });
+class Collected implements RequestHead {
+  host = '';
+  hasHost = false;
+  contentLength: number | null = null;
+  chunked = false;
+  authorization: string | null = null;
+  origin: string | null = null;
+  webSocketKey: string | null = null;
+  webSocketVersion: string | null = null;
+  cookie: string | null = null;
+  fields: string[] = [];
+  /** Fields that Connection names. */
+  nominated: string | null = null;
+
+  take(name: string, value: string, httpVersion: string): Refusal | null {
+    switch (dispositionOf(name)) {
+      case 'pass':
+        this.fields.push(name, value);
+        return null;
+      case 'host':
+        if (this.hasHost) return hostRefused('repeated Host');
+        this.host = value;
+        this.hasHost = true;
+        return null;
+      case 'content-length':
+        if (this.contentLength !== null || !DIGITS.test(value)) return malformed('Content-Length');
+        this.contentLength = Number(value);
+        this.fields.push(name, value);
+        return null;
+      case 'transfer-encoding':
+        if (this.chunked || httpVersion === '1.0' || value.toLowerCase() !== 'chunked') {
+          return malformed('Transfer-Encoding');
+        }
+        this.chunked = true;
+        return null;
+      case 'authorization':
+        if (this.authorization !== null) return malformed('repeated Authorization');
+        this.authorization = value;
+        return null;
+      case 'cookie':
+        this.cookie = this.cookie === null ? value : `${this.cookie}; ${value}`;
+        return null;
+      case 'origin':
+        if (this.origin !== null) return malformed('repeated Origin');
+        this.origin = value;
+        this.fields.push(name, value);
+        return null;
+      case 'connection':
+        if (!isOrdinaryConnection(value)) {
+          this.nominated = this.nominated === null ? value : `${this.nominated},${value}`;
+        }
+        return null;
+      case 'websocket-key':
+        // A repeated key or version cannot be valid any more.
+        this.webSocketKey = this.webSocketKey === null ? value : '';
+        return null;
+      case 'websocket-version':
+        this.webSocketVersion = this.webSocketVersion === null ? value : '';
+        return null;
+      case 'drop':
+        return null;
+    }
+  }
+}
+
+function hostRefused(reason: string): Refusal {
+  return new Refusal('CORDON_HOST_REFUSED', reason, { event: 'request.malformed', closes: true });
 }
 
 function isOrdinaryConnection(value: string): boolean {

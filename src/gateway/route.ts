@@ -9,8 +9,7 @@ export function route(authorized: Authorized): Routed {
   const fields = head.fields;
   if (head.authorization !== null && match.auth === 'public')
     fields.push('authorization', head.authorization);
-  if (head.cookies.length > 0 && !isCrossOriginWebSocket(authorized))
-    fields.push('cookie', head.cookies.join('; '));
+  if (head.cookie !== null && !isCrossOriginWebSocket(authorized)) fields.push('cookie', head.cookie);
   fields.push(
     'host',
     target.authority,

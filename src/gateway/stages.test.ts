@@ -82,7 +82,7 @@ test('a control route lets in the right token alone, and all failures look alike
       ['Authorization', 'Basic right'],
       ['Authorization', 'Bearer'],
       ['Authorization', 'right'],
-    ].map((fields) => identify(received('/closed', fields), verify)),
+    ].map(async (fields) => identify(received('/closed', fields), verify)),
   );
   for (const failure of failures) {
     assert.ok(failure instanceof Refusal);

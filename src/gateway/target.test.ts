@@ -210,8 +210,9 @@ test('a function that parses the URL again sees the path that was authorized', (
       assert.deepEqual(url.pathname.slice(1).split('/').map(decodeURIComponent), target.segments);
       for (const segment of target.segments) {
         assert.ok(!/^\.\.?$/.test(segment));
-        // eslint-disable-next-line no-control-regex -- control characters are what is looked for
-        assert.doesNotMatch(segment, /[/\\;\u0000-\u001f\u007f]/);
+        assert.ok(
+          !Array.from(segment).some((character) => character < ' ' || '/\\;\u007f'.includes(character)),
+        );
       }
     }),
     { numRuns: 2000 },
@@ -223,7 +224,7 @@ test('no spelling of a private path reaches the public route beside it', () => {
     appOf(manifestOf('shop', { main: [routeOf('/*'), routeOf('/admin/*', 'control')] })),
   ]);
   const spelled = fc.array(fc.nat(2), { minLength: 12, maxLength: 12 }).map((choices) =>
-    [...'/admin/users']
+    Array.from('/admin/users')
       .map((character, i) => {
         const hex = `%${character.charCodeAt(0).toString(16)}`;
         return choices[i] === 1 ? hex : choices[i] === 2 ? hex.toUpperCase() : character;

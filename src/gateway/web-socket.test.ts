@@ -3,26 +3,12 @@ import { once } from 'node:events';
 import { test } from 'node:test';
 import { WebSocket } from 'ws';
 import { CordonError } from '../contract/index.ts';
-import { RawClient, startGateway } from './gateway.fixture.ts';
+import { startGateway, withGateway } from './gateway.fixture.ts';
 import type { FakeFunction, Harness } from './gateway.fixture.ts';
+import { RawClient } from './raw-client.fixture.ts';
 
 const KEY = 'dGhlIHNhbXBsZSBub25jZQ==';
 const HANDSHAKE = `Host: shop.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${KEY}\r\n`;
-
-async function withGateway(
-  fake: FakeFunction,
-  run: (harness: Harness) => Promise<void>,
-  options: Parameters<typeof startGateway>[1] = {},
-): Promise<void> {
-  const harness = await startGateway(fake, options);
-  try {
-    await run(harness);
-  } finally {
-    await harness.close();
-    const { requestsInFlight, webSockets, connections } = harness.gateway.stats();
-    assert.deepEqual([requestsInFlight, webSockets, connections], [0, 0, 0]);
-  }
-}
 
 const accept: FakeFunction = ({ sink }) => sink.head(101, [], null, false);
 const echo: FakeFunction = (invocation) => {

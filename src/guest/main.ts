@@ -15,6 +15,7 @@ import {
 } from '../channel/index.ts';
 import type { AssignHead, AssignedHead, RequestHead } from '../channel/index.ts';
 import { currentStream, installConsole } from './console.ts';
+import { reportDenials } from './denials.ts';
 import { describeError } from './errors.ts';
 import { GuestExchange } from './exchange.ts';
 import { InvalidModule, loadModule } from './loader.ts';
@@ -168,6 +169,7 @@ installRequest();
 installResponse();
 installConsole(wire);
 installErrorHandlers();
+reportDenials(wire);
 await warm();
 if (typeof gc === 'function') gc();
 wire.muted = false;

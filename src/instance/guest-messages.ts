@@ -56,3 +56,34 @@ function asRecord(value: unknown): Record<string, unknown> {
   if (typeof value !== 'object' || value === null) throw new ChannelViolation('a message is not an object');
   return value as Record<string, unknown>;
 }
+
+const NAME_LENGTH_MAX = 256;
+
+export function parseCall(head: unknown): {
+  readonly capability: string;
+  readonly binding: string;
+  readonly operation: string;
+  readonly args: unknown;
+  readonly stream: number;
+} {
+  if (!Array.isArray(head) || head.length !== 5) throw new ChannelViolation('a call is malformed');
+  const [capability, binding, operation, args, stream] = head as [
+    unknown,
+    unknown,
+    unknown,
+    unknown,
+    unknown,
+  ];
+  for (const name of [capability, binding, operation]) {
+    if (typeof name !== 'string' || name.length > NAME_LENGTH_MAX)
+      throw new ChannelViolation('a call is malformed');
+  }
+  if (typeof stream !== 'number') throw new ChannelViolation('a call is malformed');
+  return {
+    capability: capability as string,
+    binding: binding as string,
+    operation: operation as string,
+    args,
+    stream,
+  };
+}

@@ -4,8 +4,6 @@ import type { Outbox } from './outbox.ts';
 import type { Exchange, ExchangeRequest, FlatHeaders, ResponseSink } from './port.ts';
 
 const WINDOW_BYTES = LIMITS.streamWindowBytes.value;
-/** Bytes of WebSocket messages that may wait for the guest before the connection is given up. */
-const SOCKET_QUEUE_BYTES_MAX = 4 * WINDOW_BYTES;
 
 interface Piece {
   readonly bytes: Uint8Array;
@@ -98,19 +96,12 @@ export class HostStream implements Exchange {
     this.#uncredited = 0;
   }
 
-  message(data: Uint8Array, text: boolean): void {
-    if (this.#sink === null) return;
+  message(data: Uint8Array, text: boolean): boolean {
+    if (this.#sink === null) return true;
     this.rearm();
     this.#enqueue({ bytes: data, flags: text ? FLAG.text : 0 });
-    if (this.#queuedBytes > SOCKET_QUEUE_BYTES_MAX) {
-      this.fail(
-        new CordonError(
-          'CORDON_OVERLOADED',
-          'The function does not take the WebSocket messages that arrive.',
-        ),
-      );
-      this.#outbox.send(FRAME.abort, 0, this.id, null);
-    }
+    this.#blocked = this.#queue.length > 0;
+    return !this.#blocked;
   }
 
   close(code: number, reason: string): void {

@@ -3,5 +3,15 @@
  * flow control, deadlines and bounds, and kills a guest that breaks the protocol or its time limit.
  */
 export { Instance } from './instance.ts';
-export type { Assignment, InstanceObserver, Loaded } from './instance.ts';
-export type { Exchange, ExchangeRequest, FlatHeaders, ResponseSink } from './port.ts';
+export type { InstanceObserver } from './instance.ts';
+export type { Assignment, Loaded } from './loading.ts';
+export type {
+  CallHandler,
+  CallOpener,
+  CallReply,
+  Exchange,
+  ExchangeRequest,
+  FlatHeaders,
+  GuestCall,
+  ResponseSink,
+} from './port.ts';

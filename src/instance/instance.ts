@@ -1,5 +1,6 @@
 import { CordonError, LIMITS, newId } from '../contract/index.ts';
 import {
+  CALL_STREAM_BIT,
   ChannelViolation,
   FLAG,
   FRAME,
@@ -9,13 +10,17 @@ import {
   decodeCredit,
   decodeHead,
 } from '../channel/index.ts';
-import type { AssignHead, AssignedHead, FailureHead } from '../channel/index.ts';
+import type { FailureHead } from '../channel/index.ts';
 import type { Isolation, Sandbox, SandboxExit, SandboxLimits } from '../sandbox/index.ts';
+import { bootError, exitError } from './exit-error.ts';
+import { GuestCalls } from './guest-calls.ts';
 import { HostStream } from './host-stream.ts';
 import type { StreamOwner } from './host-stream.ts';
 import { parseAssigned, parseFailure, parseResponse } from './guest-messages.ts';
+import { Loading } from './loading.ts';
+import type { Assignment, Loaded } from './loading.ts';
 import { Outbox } from './outbox.ts';
-import type { Exchange, ExchangeRequest, ResponseSink } from './port.ts';
+import type { CallOpener, Exchange, ExchangeRequest, ResponseSink } from './port.ts';
 
 /** What an instance tells the pool. None of them may throw. */
 export interface InstanceObserver {
@@ -26,28 +31,14 @@ export interface InstanceObserver {
   violated(reason: string): void;
   /** A request overran its time limit; `blocked` when the guest did not even answer a ping. */
   timedOut(requestId: string, blocked: boolean): void;
+  /** The guest says that its code asked for the network, which it has not got. At most `denialReportsMax` times. */
+  denied(what: string, requestId: string | null): void;
   gone(exit: SandboxExit): void;
-}
-
-export interface Assignment {
-  readonly name: string;
-  readonly format: 'script' | 'module';
-  readonly vars: Readonly<Record<string, string>>;
-  readonly bundle: Uint8Array;
-  readonly codeCache: Uint8Array | null;
-  /** Bytes of memory of the function; the sandbox's limit is set to it. */
-  readonly memoryBytes: number;
-}
-
-export interface Loaded {
-  readonly answer: AssignedHead;
-  readonly codeCache: Uint8Array | null;
 }
 
 type State = 'booting' | 'anonymous' | 'assigning' | 'serving' | 'condemned' | 'gone';
 
-const quiet: InstanceObserver = { log() {}, available() {}, violated() {}, timedOut() {}, gone() {} };
-const encoder = new TextEncoder();
+const quiet: InstanceObserver = { log() {}, available() {}, violated() {}, timedOut() {}, denied() {}, gone() {} };
 
 /** One sandbox and the host's end of its channel. Anonymous until `assign`; then one function, for good. */
 export class Instance implements StreamOwner {
@@ -64,18 +55,20 @@ export class Instance implements StreamOwner {
   readonly #sandbox: Sandbox;
   readonly #outbox: Outbox;
   readonly #streams = new Map<number, HostStream>();
+  readonly #calls: GuestCalls;
   readonly #decoder = new FrameDecoder(LIMITS.frameBytesMax.value);
   #nextStream = 1;
+  #denials = 0;
   #overdue = new Set<HostStream>();
   #pingTimer: NodeJS.Timeout | null = null;
   #becomeReady: () => void = () => undefined;
   #failReady: (error: CordonError) => void = () => undefined;
-  #loaded: { resolve(loaded: Loaded): void; reject(error: CordonError): void; timer: NodeJS.Timeout } | null =
-    null;
+  #loading: Loading | null = null;
 
   private constructor(sandbox: Sandbox) {
     this.#sandbox = sandbox;
     this.#outbox = new Outbox(sandbox.channel);
+    this.#calls = new GuestCalls(this.#outbox, (stream) => this.#streams.get(stream)?.requestId ?? null);
     this.ready = new Promise((resolve, reject) => {
       this.#becomeReady = resolve;
       this.#failReady = reject;
@@ -126,6 +119,11 @@ export class Instance implements StreamOwner {
     this.#observer = observer;
   }
 
+  /** Says who serves the calls of its guest. Until then every call is refused. */
+  serveCalls(opener: CallOpener): void {
+    this.#calls.serve(opener);
+  }
+
   /**
    * Gives it a bundle, once. The answer may say that the module failed. Errors: CORDON_SANDBOX_FAILED when
    * the sandbox died, CORDON_CHECK_TIMEOUT when the module did not load in time.
@@ -136,30 +134,8 @@ export class Instance implements StreamOwner {
     }
     this.#state = 'assigning';
     this.#sandbox.setMemoryLimit(assignment.memoryBytes);
-    const { bundle, codeCache } = assignment;
-    const head: AssignHead = {
-      name: assignment.name,
-      format: assignment.format,
-      vars: assignment.vars,
-      bundleBytes: bundle.byteLength,
-      codeCacheBytes: codeCache?.byteLength ?? 0,
-      windowBytes: LIMITS.streamWindowBytes.value,
-    };
-    const json = encoder.encode(JSON.stringify(head));
-    const body = Buffer.allocUnsafe(4 + json.byteLength + bundle.byteLength + head.codeCacheBytes);
-    body.writeUInt32LE(json.byteLength, 0);
-    body.set(json, 4);
-    body.set(bundle, 4 + json.byteLength);
-    if (codeCache !== null) body.set(codeCache, 4 + json.byteLength + bundle.byteLength);
-    this.#outbox.send(FRAME.assign, options.check === true ? FLAG.check : 0, 0, body);
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        this.#loaded = null;
-        reject(new CordonError('CORDON_CHECK_TIMEOUT'));
-        this.kill();
-      }, LIMITS.assignTimeoutMs.value);
-      this.#loaded = { resolve, reject, timer };
-    });
+    this.#loading = new Loading(this.#outbox, assignment, options.check === true, () => this.kill());
+    return this.#loading.result;
   }
 
   /** Starts a request. The caller has seen `serving` and room in `inFlight`. */
@@ -249,8 +225,16 @@ export class Instance implements StreamOwner {
       this.#handleInstanceFrame(type, flags, payload);
       return;
     }
+    if (id >= CALL_STREAM_BIT) {
+      this.#calls.handle(type, flags, id, payload);
+      return;
+    }
     if (type === FRAME.log) {
       this.#log(flags, id, payload);
+      return;
+    }
+    if (type === FRAME.denied) {
+      this.#denied(id, payload);
       return;
     }
     const stream = this.#streams.get(id);
@@ -291,25 +275,31 @@ export class Instance implements StreamOwner {
   #handleInstanceFrame(type: number, flags: number, payload: Uint8Array): void {
     if (type === FRAME.log) this.#log(flags, 0, payload);
     else if (type === FRAME.pong) this.#pong();
+    else if (type === FRAME.denied) this.#denied(0, payload);
     else if (type === FRAME.ready && this.#state === 'booting') {
       this.#state = 'anonymous';
       this.#becomeReady();
-    } else if (type === FRAME.assigned && this.#loaded !== null && this.#state === 'assigning') {
+    } else if (type === FRAME.assigned && this.#loading !== null && this.#state === 'assigning') {
       const { head, body } = decodeHead(payload);
       const answer = parseAssigned(head);
-      const loaded = this.#loaded;
-      this.#loaded = null;
-      clearTimeout(loaded.timer);
       this.#state = answer.failure === null ? 'serving' : 'condemned';
-      loaded.resolve({ answer, codeCache: body.byteLength > 0 ? Uint8Array.from(body) : null });
+      this.#loading.answered(answer, body);
+      this.#loading = null;
     } else throw new ChannelViolation(`a frame of type ${type} out of order`);
   }
 
   #log(flags: number, id: number, payload: Uint8Array): void {
     const level = LOG_LEVELS[flags];
     if (level === undefined) throw new ChannelViolation('a log line of an unknown level');
-    const bounded = payload.subarray(0, LIMITS.logLineBytesMax.value);
+    const bounded = payload.subarray(0, LIMITS.logLineBytesMax.value + 64);
     this.#observer.log(level, new TextDecoder().decode(bounded), this.#streams.get(id)?.requestId ?? null);
+  }
+
+  #denied(id: number, payload: Uint8Array): void {
+    this.#denials += 1;
+    if (this.#denials > LIMITS.denialReportsMax.value) return;
+    const bounded = payload.subarray(0, LIMITS.denialReportBytesMax.value);
+    this.#observer.denied(new TextDecoder().decode(bounded), this.#streams.get(id)?.requestId ?? null);
   }
 
   #fail(stream: HostStream, failure: FailureHead): void {
@@ -333,29 +323,14 @@ export class Instance implements StreamOwner {
   #exit(exit: SandboxExit): void {
     this.#state = 'gone';
     if (this.#pingTimer !== null) clearTimeout(this.#pingTimer);
-    this.#failReady(
-      new CordonError('CORDON_SANDBOX_FAILED', `The sandbox ended before it was ready: ${exit.reason}.`, {
-        details: { ...exit },
-      }),
-    );
-    if (this.#loaded !== null) {
-      clearTimeout(this.#loaded.timer);
-      this.#loaded.reject(exitError(exit));
-      this.#loaded = null;
-    }
+    this.#failReady(bootError(exit));
+    this.#loading?.failed(exitError(exit));
     for (const stream of this.#streams.values()) {
       stream.fail(exitError(exit));
       stream.finish();
     }
     this.#streams.clear();
+    this.#calls.cancelAll();
     this.#observer.gone(exit);
   }
-}
-
-function exitError(exit: SandboxExit): CordonError {
-  const memory = exit.reason === 'memory' || /out of memory/i.test(exit.stderr);
-  const code = memory ? 'CORDON_FUNCTION_MEMORY' : 'CORDON_FUNCTION_CRASHED';
-  return new CordonError(code, undefined, {
-    details: { reason: exit.reason, code: exit.code, signal: exit.signal },
-  });
 }

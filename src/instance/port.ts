@@ -44,9 +44,45 @@ export interface Exchange {
   /** Says that `bytes` of the answer have been handed on, so that the guest may send as many more. */
   consumed(bytes: number): void;
   /** A WebSocket message of the caller. False: wait for `drain` with the next one. */
-  message(data: Uint8Array, text: boolean): boolean | void;
+  message(data: Uint8Array, text: boolean): boolean;
   /** The caller closed the WebSocket. */
   close(code: number, reason: string): void;
   /** The caller is gone: the request's AbortSignal fires in the guest. No call to the sink follows. */
   abort(): void;
 }
+
+/** A call of guest code to a capability, parsed and bounded, not yet allowed. */
+export interface GuestCall {
+  readonly capability: string;
+  readonly binding: string;
+  readonly operation: string;
+  /** JSON of the guest: anything. */
+  readonly args: unknown;
+  /** Id of the request on whose behalf it is made, when that request is open in this instance. */
+  readonly request: string | null;
+}
+
+/** The way back to the guest. After `fail`, or `head` with `last`, or `end`, nothing more may be sent. */
+export interface CallReply {
+  /** The value, and the first or only piece of the body. */
+  head(value: unknown, body: Uint8Array | null, last: boolean): void;
+  /** More of the body. False: wait for `drain`. */
+  write(chunk: Uint8Array): boolean;
+  end(): void;
+  /** The guest's call throws with the code and message; after a head its body fails. */
+  fail(error: CordonError): void;
+  /** Says that `bytes` of the call's body have been handed on. */
+  consumed(bytes: number): void;
+}
+
+/** What serves one call. Its body comes as `data` and `end`. */
+export interface CallHandler {
+  data(chunk: Uint8Array): void;
+  end(): void;
+  /** The guest gave up or its instance ended. Nothing may be sent after it. */
+  cancel(): void;
+  drain(): void;
+}
+
+/** Starts to serve a call. It must not throw; refusals go to `reply.fail`. */
+export type CallOpener = (call: GuestCall, reply: CallReply) => CallHandler;

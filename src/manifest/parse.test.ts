@@ -60,7 +60,7 @@ test('all problems are reported together, each at its place', () => {
       [4, 15, 'functions.main.entry', null],
       [4, 38, 'functions.main.routs', '"routes"'],
       [5, 33, 'functions.main.routes[0].auth', '"public"'],
-      [5, 53, 'functions.main.routes[1]' + '.auth', null],
+      [5, 53, 'functions.main.routes[1].auth', null],
       [5, 55, 'functions.main.routes[1].path', null],
       [7, 3, 'name', null],
     ],

@@ -1,6 +1,6 @@
 import { CordonError, LIMITS } from '../contract/index.ts';
 import type { BundleCheck, BundleChecker, DeployedFunction, Deployment } from '../deploy/index.ts';
-import type { Evidence, LogLevel } from '../evidence/index.ts';
+import type { Evidence } from '../evidence/index.ts';
 import { Instance } from '../instance/index.ts';
 import type { Exchange, ExchangeRequest, InstanceObserver, ResponseSink } from '../instance/index.ts';
 import type { ObjectStore } from '../object/index.ts';
@@ -9,6 +9,7 @@ import { AnonymousPool } from './anonymous-pool.ts';
 import { Bundles } from './bundles.ts';
 import { FunctionPool } from './function-pool.ts';
 import type { FunctionPoolHost } from './function-pool.ts';
+import { InstanceJournal } from './instance-journal.ts';
 import type { Dispatcher } from './port.ts';
 
 /** How often idle instances are looked for. */
@@ -198,68 +199,19 @@ export class Pool implements Dispatcher, BundleChecker, FunctionPoolHost {
     pool: FunctionPool,
     instance: Instance,
   ): InstanceObserver {
-    const place = { app: deployment.app, function: fn.spec.name, instance: instance.id };
-    const log = (
-      level: LogLevel,
-      source: 'platform' | 'function',
-      message: string,
-      request: string | null,
-    ): void =>
-      this.#evidence.log({
-        ...place,
-        level,
-        source,
-        deployment: deployment.id.slice(0, 12),
-        request,
-        message,
-      });
+    const journal = new InstanceJournal(this.#evidence, deployment, fn, instance.id);
     return {
-      log: (level, message, request) => log(level, 'function', message, request),
+      log: (level, message, request) => journal.said(level, message, request),
       available: () => {
         if (instance.served >= LIMITS.instanceRequestsMax.value) instance.condemn();
         else if (pool.waiting > 0) pool.advance();
       },
-      violated: (reason) =>
-        this.#evidence.record({
-          ...place,
-          kind: 'channel.violation',
-          severity: 'high',
-          request: null,
-          reason: 'CORDON_CHANNEL_VIOLATION',
-          detail: { reason },
-        }),
-      timedOut: (request, blocked) => {
-        log(
-          'error',
-          'platform',
-          `The time limit of ${fn.spec.limits.timeMs} ms passed${blocked ? ' and the code did not yield' : ''}.`,
-          request,
-        );
-        this.#evidence.record({
-          ...place,
-          kind: 'sandbox.timeout',
-          severity: 'low',
-          request,
-          reason: 'CORDON_FUNCTION_TIMEOUT',
-          detail: { blocked },
-        });
-      },
+      violated: (reason) => journal.violated(reason),
+      denied: (what, request) => journal.denied(what, request),
+      timedOut: (request, blocked) => journal.timedOut(request, blocked),
       gone: (exit) => {
         this.#total -= 1;
-        const bad = exit.reason === 'memory' || exit.reason === 'syscall';
-        if (bad) {
-          const kind = exit.reason === 'memory' ? 'sandbox.memory' : 'sandbox.syscall';
-          this.#evidence.record({
-            ...place,
-            kind,
-            severity: bad && kind === 'sandbox.syscall' ? 'high' : 'low',
-            request: null,
-            reason: `exit.${exit.reason}`,
-            detail: { ...exit },
-          });
-        }
-        if (exit.reason !== 'killed')
-          log('error', 'platform', `The instance ended: ${exit.reason}. ${exit.stderr}`.trim(), null);
+        journal.ended(exit);
         pool.gone(instance);
       },
     };

@@ -62,8 +62,8 @@ export class QueuedExchange implements Exchange {
     this.#running?.consumed(bytes);
   }
 
-  message(data: Uint8Array, text: boolean): void {
-    this.#running?.message(data, text);
+  message(data: Uint8Array, text: boolean): boolean {
+    return this.#running?.message(data, text) ?? true;
   }
 
   close(code: number, reason: string): void {

@@ -13,7 +13,7 @@ export interface SandboxLimits {
 export type ExitReason =
   /** The host ended it. */
   | 'killed'
-  /** The kernel ended it at its memory limit. */
+  /** The kernel ended it at its memory limit, or its runtime ended itself at that of its heap. */
   | 'memory'
   /** It made a system call that the filter answers with death. */
   | 'syscall'

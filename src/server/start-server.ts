@@ -1,18 +1,20 @@
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { CordonError, systemClock } from '../contract/index.ts';
+import { LIMITS, systemClock } from '../contract/index.ts';
 import { createControlServer, ensureFirstToken, verifyToken } from '../control/index.ts';
-import type { ControlServices } from '../control/index.ts';
 import { Catalogue, createDeployer, stagingFolderFor } from '../deploy/index.ts';
-import { createEvidence } from '../evidence/index.ts';
+import { createEvidence, createServerLog } from '../evidence/index.ts';
+import type { Evidence } from '../evidence/index.ts';
 import { compileRoutes, createGateway, findConflicts } from '../gateway/index.ts';
 import { openFileObjectStore } from '../object/index.ts';
+import type { ObjectStore } from '../object/index.ts';
 import { Pool } from '../pool/index.ts';
 import { buildHarness, createBubblewrapIsolation, createUnsandboxedIsolation } from '../sandbox/index.ts';
 import type { Isolation } from '../sandbox/index.ts';
 import { openDataFolder, openSqliteStore } from '../store/index.ts';
+import type { Store } from '../store/index.ts';
+import { Closers } from './closers.ts';
 import { findRoute } from './find-route.ts';
 import { Releases } from './releases.ts';
+import { runtimeVersion, versions } from './versions.ts';
 
 export interface ServerOptions {
   readonly dataDirectory: string;
@@ -38,69 +40,48 @@ export interface RunningServer {
 }
 
 /**
- * The composition root. It reads as the request path: gateway, routes, pool, isolation; beside it control,
- * deploy and evidence; below them the store. What was opened is closed again when a later step fails.
+ * The composition root. What was opened is closed again when a later step fails, and in reverse at the end:
+ * listeners first, then instances, evidence, the store and the data folder.
  * Errors: CORDON_DATA_…, CORDON_SANDBOX_UNAVAILABLE, CORDON_PORT_TAKEN, CORDON_STORE_….
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
-  const closers: (() => unknown)[] = [];
-  const closeAll = async (): Promise<void> => {
-    for (const close of closers.splice(0).reverse()) await close();
-  };
+  const closers = new Closers();
   try {
-    return await compose(options, closers, closeAll);
+    return await compose(options, closers);
   } catch (thrown) {
-    await closeAll();
+    await closers.close();
     throw thrown;
   }
 }
 
-async function compose(
-  options: ServerOptions,
-  closers: (() => unknown)[],
-  closeAll: () => Promise<void>,
-): Promise<RunningServer> {
+async function compose(options: ServerOptions, closers: Closers): Promise<RunningServer> {
   const clock = systemClock;
   const startedAt = clock.now();
-  // State
-  const folder = await openDataFolder(options.dataDirectory);
-  closers.push(() => folder.close());
-  const [store, objects, isolation] = await Promise.all([
-    openSqliteStore({ path: folder.storePath }),
-    openFileObjectStore({ path: folder.objectsPath }),
-    makeIsolation(options.unsafeNoSandbox),
-  ]);
-  closers.push(() => store.close());
-  const evidence = createEvidence({ store, clock });
-  closers.push(() => evidence.flush());
-  // Instances
-  await isolation.prepare();
-  closers.push(() => isolation.close());
-  const pool = new Pool({
-    isolation,
-    objects,
-    evidence,
-    ...(options.poolSize === undefined ? {} : { size: options.poolSize }),
-  });
-  closers.push(() => pool.close());
+  const isolating = prepareIsolation(options.unsafeNoSandbox);
+  isolating.catch(() => undefined);
+
+  const { folder, store, objects, evidence } = await openState(options.dataDirectory, closers);
+  const isolation = await isolating;
+  closers.add(() => isolation.close());
+  const pool = openPool(options, isolation, objects, evidence, closers);
   const warm = pool.open();
   warm.catch(() => undefined);
-  if (!isolation.confines) recordUnsafe(evidence.record.bind(evidence), isolation.name);
-  // Deployments and their routes
+
   const catalogue = await Catalogue.open({ store, findConflicts, clock });
   const releases = new Releases(catalogue, pool, compileRoutes);
   const deployer = await createDeployer({
     catalogue,
     objects,
     checker: pool,
-    stagingFolder: stagingFolderFor(folder.path),
+    stagingFolder: stagingFolderFor(folder),
     confines: isolation.confines,
     runtime: runtimeVersion(),
     clock,
   });
-  closers.push(() => deployer.close());
-  // Listeners
+  closers.add(() => deployer.close());
+
   const firstToken = await ensureFirstToken(store, clock);
+  await warm;
   const gateway = createGateway({
     dispatcher: pool,
     routes: () => releases.routes,
@@ -109,79 +90,95 @@ async function compose(
     clock,
     random: Math.random,
   });
-  await warm;
-  const gatewayPort = (await gateway.listen(options.gateway)).port;
-  closers.push(() => gateway.close());
-  const gatewayUrl = urlOf(options.gateway.host, gatewayPort);
-  const services: ControlServices = {
-    deployer,
-    catalogue,
-    evidence,
-    dispatcher: pool,
-    gatewayUrl,
-    findRoute: (method, host, path) => findRoute(releases.routes, method, host, path),
-    status: async () => ({
-      startedAt,
+  const gatewayUrl = urlOf(options.gateway.host, (await gateway.listen(options.gateway)).port);
+  closers.add(() => gateway.close());
+
+  const { name, confines } = isolation;
+  const control = createControlServer({
+    services: {
+      deployer,
+      catalogue,
+      evidence,
+      dispatcher: pool,
       gatewayUrl,
-      isolation: isolation.name,
-      confines: isolation.confines,
-      versions: versions(),
-      ...pool.status(),
-    }),
-  };
-  const control = createControlServer({ services, store, clock });
-  const controlPort = (await control.listen(options.control)).port;
-  closers.push(() => control.close());
-  return {
-    gatewayUrl,
-    controlUrl: urlOf(options.control.host, controlPort),
-    firstToken,
-    isolation: isolation.name,
-    confines: isolation.confines,
-    close: closeAll,
-  };
-}
-
-async function makeIsolation(unsafeNoSandbox: boolean): Promise<Isolation> {
-  const harness = await buildHarness();
-  return unsafeNoSandbox ? createUnsandboxedIsolation({ harness }) : createBubblewrapIsolation({ harness });
-}
-
-function recordUnsafe(
-  record: (event: Parameters<ReturnType<typeof createEvidence>['record']>[0]) => void,
-  adapter: string,
-): void {
-  record({
-    kind: 'platform.unsafe',
-    severity: 'high',
-    app: null,
-    function: null,
-    instance: null,
-    request: null,
-    reason: 'unsafe-no-sandbox',
-    detail: { adapter },
+      findRoute: (method, host, path) => findRoute(releases.routes, method, host, path),
+      status: async () => ({
+        startedAt,
+        gatewayUrl,
+        isolation: name,
+        confines,
+        versions: versions(),
+        ...pool.status(),
+      }),
+    },
+    store,
+    clock,
   });
+  const controlUrl = urlOf(options.control.host, (await control.listen(options.control)).port);
+  closers.add(() => control.close());
+  return { gatewayUrl, controlUrl, firstToken, isolation: name, confines, close: () => closers.close() };
+}
+
+interface State {
+  readonly folder: string;
+  readonly store: Store;
+  readonly objects: ObjectStore;
+  readonly evidence: Evidence;
+}
+
+async function openState(directory: string, closers: Closers): Promise<State> {
+  const log = createServerLog({ stream: process.stderr });
+  const folder = openDataFolder(directory);
+  closers.add(() => folder.close());
+  const store = await openSqliteStore({ path: folder.storePath });
+  closers.add(() => store.close());
+  const objects = await openFileObjectStore({ path: folder.objectsPath });
+  const evidence = createEvidence({
+    store,
+    clock: systemClock,
+    onStoreHealth: (err) =>
+      err === null
+        ? log.info({}, 'Evidence is written again.')
+        : log.error({ err }, 'Evidence cannot be written; it waits.'),
+  });
+  closers.add(() =>
+    evidence.flush().catch((err: unknown) => log.error({ err }, 'The last evidence could not be written.')),
+  );
+  return { folder: folder.path, store, objects, evidence };
+}
+
+async function prepareIsolation(unsafeNoSandbox: boolean): Promise<Isolation> {
+  const harness = await buildHarness();
+  const isolation = unsafeNoSandbox
+    ? createUnsandboxedIsolation({ harness })
+    : createBubblewrapIsolation({ harness });
+  await isolation.prepare();
+  return isolation;
+}
+
+function openPool(
+  options: ServerOptions,
+  isolation: Isolation,
+  objects: ObjectStore,
+  evidence: Evidence,
+  closers: Closers,
+): Pool {
+  if (!isolation.confines) {
+    const nobody = { app: null, function: null, instance: null, request: null };
+    const detail = { adapter: isolation.name };
+    evidence.record({
+      ...nobody,
+      kind: 'platform.unsafe',
+      severity: 'high',
+      reason: 'unsafe-no-sandbox',
+      detail,
+    });
+  }
+  const pool = new Pool({ isolation, objects, evidence, size: options.poolSize ?? LIMITS.poolSize.value });
+  closers.add(() => pool.close());
+  return pool;
 }
 
 function urlOf(host: string, port: number): string {
   return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
-}
-
-/** Version of what runs the guests: code caches belong to it. */
-function runtimeVersion(): string {
-  return packageVersion('@deno/linux-x64-glibc/package.json');
-}
-
-function versions(): Record<string, string> {
-  const own = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-    version: string;
-  };
-  return { cordon: own.version, node: process.versions.node, deno: runtimeVersion() };
-}
-
-function packageVersion(name: string): string {
-  const manifest = createRequire(import.meta.url)(name) as { version?: unknown };
-  if (typeof manifest.version !== 'string')
-    throw new CordonError('CORDON_INTERNAL', `The package ${name} has no version.`);
-  return manifest.version;
 }

@@ -10,7 +10,10 @@ export interface Migration {
   statements(db: Kysely<Tables>, dialect: Store['dialect']): readonly { compile(): Statement }[];
 }
 
-export const MIGRATIONS: readonly Migration[] = [{ number: 1, name: 'first', statements: createFirstTables }];
+export const MIGRATIONS: readonly Migration[] = [
+  { number: 1, name: 'first', statements: createFirstTables },
+  { number: 2, name: 'vault', statements: createVaultTables },
+];
 
 function createFirstTables(
   db: Kysely<Tables>,
@@ -68,6 +71,54 @@ function createFirstTables(
       .createTable('settings')
       .addColumn('name', 'text', (column) => column.primaryKey().notNull())
       .addColumn('value', 'text', (column) => column.notNull()),
+  ];
+}
+
+function createVaultTables(
+  { schema }: Kysely<Tables>,
+  dialect: Store['dialect'],
+): readonly { compile(): Statement }[] {
+  const time = dialect === 'sqlite' ? 'integer' : 'bigint';
+  const bytes = dialect === 'sqlite' ? 'blob' : 'bytea';
+  return [
+    schema
+      .createTable('data_keys')
+      .addColumn('project', 'text', (column) => column.notNull())
+      .addColumn('version', time, (column) => column.notNull())
+      .addColumn('wrapped', bytes, (column) => column.notNull())
+      .addColumn('wrapper', 'text', (column) => column.notNull())
+      .addColumn('created_at', time, (column) => column.notNull())
+      .addColumn('retired_at', time)
+      .addPrimaryKeyConstraint('data_keys_key', ['project', 'version']),
+    schema
+      .createTable('data_key_rewraps')
+      .addColumn('project', 'text', (column) => column.notNull())
+      .addColumn('version', time, (column) => column.notNull())
+      .addColumn('wrapped', bytes, (column) => column.notNull())
+      .addColumn('wrapper', 'text', (column) => column.notNull())
+      .addPrimaryKeyConstraint('data_key_rewraps_key', ['project', 'version']),
+    schema
+      .createTable('shredded_projects')
+      .addColumn('project', 'text', (column) => column.primaryKey().notNull())
+      .addColumn('shredded_at', time, (column) => column.notNull()),
+    schema
+      .createTable('reseals')
+      .addColumn('project', 'text', (column) => column.notNull())
+      .addColumn('place', 'text', (column) => column.notNull())
+      .addColumn('version', time, (column) => column.notNull())
+      .addColumn('cursor', 'text')
+      .addColumn('seen', time, (column) => column.notNull())
+      .addColumn('rewritten', time, (column) => column.notNull())
+      .addColumn('broken', time, (column) => column.notNull())
+      .addColumn('done_at', time)
+      .addPrimaryKeyConstraint('reseals_key', ['project', 'place']),
+    schema
+      .createTable('sealed_objects')
+      .addColumn('project', 'text', (column) => column.notNull())
+      .addColumn('name', 'text', (column) => column.notNull())
+      .addColumn('version', time, (column) => column.notNull())
+      .addColumn('object', 'text', (column) => column.notNull())
+      .addPrimaryKeyConstraint('sealed_objects_key', ['project', 'name']),
   ];
 }
 

@@ -66,6 +66,57 @@ interface SettingsTable {
   readonly value: string;
 }
 
+/** Data keys, wrapped by a master key. */
+interface DataKeysTable {
+  readonly project: string;
+  /** From 1; the highest seals what is new. */
+  readonly version: number;
+  readonly wrapped: Uint8Array;
+  /** Id of the master key. */
+  readonly wrapper: string;
+  readonly created_at: number;
+  /** When a newer one took its place. */
+  readonly retired_at: number | null;
+}
+
+/** Data keys that are wrapped by the next master key already, until all are. */
+interface DataKeyRewrapsTable {
+  readonly project: string;
+  readonly version: number;
+  readonly wrapped: Uint8Array;
+  readonly wrapper: string;
+}
+
+/** Projects whose data keys were destroyed. */
+interface ShreddedProjectsTable {
+  readonly project: string;
+  readonly shredded_at: number;
+}
+
+/** How far each place was brought to a version of the data key. */
+interface ResealsTable {
+  readonly project: string;
+  readonly place: string;
+  readonly version: number;
+  /** Of the last item that was looked at. */
+  readonly cursor: string | null;
+  readonly seen: number;
+  readonly rewritten: number;
+  readonly broken: number;
+  readonly done_at: number | null;
+}
+
+/** Where the sealed bytes of an object are. */
+interface SealedObjectsTable {
+  readonly project: string;
+  /** HMAC-SHA256 of the hash of the plaintext, lower-case hex. */
+  readonly name: string;
+  /** Of the data key, for the name as for the bytes. */
+  readonly version: number;
+  /** SHA-256 of the sealed bytes: their name in the object store below. */
+  readonly object: string;
+}
+
 /** Which migrations were applied. */
 interface MigrationsTable {
   readonly number: number;
@@ -80,5 +131,10 @@ export interface Tables {
   readonly logs: LogsTable;
   readonly security_events: SecurityEventsTable;
   readonly settings: SettingsTable;
+  readonly data_keys: DataKeysTable;
+  readonly data_key_rewraps: DataKeyRewrapsTable;
+  readonly shredded_projects: ShreddedProjectsTable;
+  readonly reseals: ResealsTable;
+  readonly sealed_objects: SealedObjectsTable;
   readonly migrations: MigrationsTable;
 }

@@ -32,7 +32,7 @@ test('an error that nobody caught is opaque outside and whole in the log', async
     (line) => line.request === request && line.message.includes('10.0.0.7'),
   );
   const line = lines.find(({ message }) => message.includes('10.0.0.7'));
-  assert.match(line?.message ?? '', /faults\.ts/);
+  assert.match(line?.message ?? '', /at .*fetch/);
 });
 
 test('an error costs its own request: a neighbour in the same instance is answered', async () => {
@@ -88,7 +88,15 @@ test('a function that takes too much memory is killed, and other functions do no
 test('an answer at limits.response passes and one byte more does not', async () => {
   const most = await platform().fetch('/faults/large?bytes=65536');
   assert.equal((await most.arrayBuffer()).byteLength, 65_536);
-  await assertFails('/faults/large?bytes=65537', 502, 'CORDON_RESPONSE_TOO_LARGE');
+  const over = await platform().fetch('/faults/large?bytes=65537');
+  // Where the head had left before the last byte was counted, the answer is cut off and does not look complete.
+  if (over.status === 200) await assert.rejects(over.arrayBuffer());
+  else assert.equal((await errorOf(over)).code, 'CORDON_RESPONSE_TOO_LARGE');
+  const request = over.headers.get('x-request-id');
+  await platform().logs(
+    'faults',
+    (line) => line.request === request && line.message.includes('CORDON_RESPONSE_TOO_LARGE'),
+  );
 });
 
 test('a body at limits.body passes and one byte more does not', async () => {

@@ -1,8 +1,7 @@
-import { type Argument, Command, type Option } from 'commander';
+import type { Argument, Command, Option } from 'commander';
 
 /** docs/CLI.md from the tree of commands. */
-export function commandsMarkdown(program: unknown): string {
-  if (!(program instanceof Command)) throw new Error('the tree of commands is not one of commander');
+export function commandsMarkdown(program: Command): string {
   const sections = program.commands.map((command) => commandSection(program.name(), command));
   return `# Commands
 

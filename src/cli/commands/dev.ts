@@ -85,6 +85,7 @@ class DevSession {
   /** A change has come that no run has seen. */
   #pending = false;
   #archive: Buffer | null = null;
+  #sources: readonly string[] = [];
   #shown = false;
 
   constructor(context: CommandContext, client: ControlClient, folder: string) {
@@ -121,7 +122,10 @@ class DevSession {
     const started = performance.now();
     const { terminal } = this.#context;
     try {
+      // Before the files are read, so that a change in a new folder is seen from here on.
+      this.#watcher.update(this.#sources);
       const { manifest, archive, sources } = await this.#collector.collect();
+      this.#sources = sources;
       this.#watcher.update(sources);
       if (this.#archive?.equals(archive) === true) return;
       const result = await this.#client.call('POST /v1/apps/{app}/deployments', {

@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { extract } from 'tar-stream';
-import { failureOf, manifestText, temporaryFolder, writeTree } from '../testing.ts';
+import { failureOf, manifestText, temporaryFolder, writeTree } from '../deploy.fixture.ts';
 import { collect, createCollector } from './index.ts';
 
 const HELLO = 'export default { fetch() { return new Response("hello"); } };';

@@ -1,4 +1,4 @@
-import { lstat, realpath } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Metafile } from 'esbuild';
 
@@ -38,9 +38,9 @@ async function follow(
 
 /** Target of a link, null for a folder, undefined for nothing there. */
 async function look(place: string): Promise<string | null | undefined> {
-  const found = await lstat(place).catch(() => undefined);
-  if (found === undefined) return undefined;
-  return found.isSymbolicLink() ? await realpath(place).catch(() => undefined) : null;
+  // Any link on the way counts: to the package, to its scope or to the whole `node_modules`.
+  const target = await realpath(place).catch(() => undefined);
+  return target === place ? null : target;
 }
 
 function packageName(specifier: string): string | null {

@@ -1,145 +1,157 @@
-import { LAUNCHER_PATH_ADDRESS } from './layout.ts';
-import { ALLOWED, KILLED } from './syscalls.ts';
-import type { RuleName } from './syscalls.ts';
+/** What the kernel does with a system call: runs it, answers EPERM, answers ENOSYS, or ends the process. */
+export type Verdict = 'allow' | 'deny' | 'absent' | 'kill';
 
-// linux/bpf_common.h, linux/seccomp.h, linux/audit.h
-const LD_WORD_ABSOLUTE = 0x20;
-const AND = 0x54;
+/** One test of a 32-bit half of an argument, or of the instruction pointer. All numbers are unsigned. */
+export interface Comparison {
+  readonly field: number | 'instruction';
+  readonly half: 'low' | 'high';
+  /** Bits to look at; all of them when absent. */
+  readonly mask?: number;
+  readonly is: 'equal' | 'different' | 'below';
+  readonly value: number;
+}
+
+/** The verdict when every comparison holds. */
+export interface Clause {
+  readonly when: readonly Comparison[];
+  readonly then: Verdict;
+}
+
+/** The first clause that holds decides, `otherwise` when none does. */
+export interface Rule {
+  readonly number: number;
+  readonly clauses: readonly Clause[];
+  readonly otherwise: Verdict;
+}
+
+interface Instruction {
+  readonly code: number;
+  readonly ifTrue: number;
+  readonly ifFalse: number;
+  readonly value: number;
+}
+
+// Classic BPF, linux/bpf_common.h.
+const LOAD_WORD = 0x20;
 const JUMP_EQUAL = 0x15;
-const JUMP_GREATER_EQUAL = 0x35;
-const JUMP_ANY_BIT = 0x45;
+const JUMP_AT_LEAST = 0x35;
+const AND = 0x54;
 const RETURN = 0x06;
-const RET_ALLOW = 0x7fff0000;
-const RET_KILL = 0x80000000;
-const RET_ERRNO = 0x00050000;
-const ARCH_X86_64 = 0xc000003e;
+export const INSTRUCTION_BYTES = 8;
+
+// struct seccomp_data, linux/seccomp.h.
+const NUMBER_OFFSET = 0;
+const ARCHITECTURE_OFFSET = 4;
+const POINTER_OFFSET = 8;
+const ARGUMENTS_OFFSET = 16;
+
+const AUDIT_ARCH_X86_64 = 0xc000003e;
+/** Numbers from here on are those of the x32 interface, which shares the architecture of x86-64. */
 const X32_BIT = 0x40000000;
-const OFFSET_NUMBER = 0;
-const OFFSET_ARCH = 4;
-const OFFSET_ARGUMENTS = 16;
 const EPERM = 1;
-const EINVAL = 22;
-const ENOTTY = 25;
 const ENOSYS = 38;
-const CLONE3 = 435;
 
-/** One BPF instruction: code, jump if true, jump if false, constant. */
-type Instruction = readonly [code: number, jumpTrue: number, jumpFalse: number, constant: number];
-
-const load = (offset: number): Instruction => [LD_WORD_ABSOLUTE, 0, 0, offset];
-const low = (argument: number): Instruction => load(OFFSET_ARGUMENTS + 8 * argument);
-const high = (argument: number): Instruction => load(OFFSET_ARGUMENTS + 8 * argument + 4);
-const answer = (action: number): Instruction => [RETURN, 0, 0, action >>> 0];
-const errno = (number: number): Instruction => answer(RET_ERRNO | number);
-
-/** Allows when the loaded word is one of the values; else fails with the error. */
-function oneOf(values: readonly number[], error: number): Instruction[] {
-  return [
-    ...values.flatMap((value): Instruction[] => [[JUMP_EQUAL, 0, 1, value], answer(RET_ALLOW)]),
-    errno(error),
-  ];
-}
-
-/** Fails when an argument's upper half is set: a 64-bit value that only looks small. */
-function smallOnly(argument: number, error: number): Instruction[] {
-  return [high(argument), [JUMP_EQUAL, 1, 0, 0], errno(error)];
-}
-
-// CLONE_VM and CLONE_THREAD have to be set; no CLONE_NEW… may be.
-const CLONE_VM = 0x100;
-const CLONE_THREAD = 0x10000;
-const CLONE_NAMESPACES = 0x7e020080;
-const MREMAP_FIXED = 2;
-const MAP_GROWSDOWN = 0x100;
-const SOCK_TYPE_MASK = 0xf;
-
-/** Bodies of the rules. Each is entered when the number matched, and ends in a return on every path. */
-const RULES: Readonly<Record<RuleName, readonly Instruction[]>> = {
-  'threads-only': [
-    low(0),
-    [JUMP_ANY_BIT, 0, 1, CLONE_NAMESPACES],
-    answer(RET_KILL),
-    [JUMP_ANY_BIT, 1, 0, CLONE_VM],
-    errno(EPERM),
-    [JUMP_ANY_BIT, 1, 0, CLONE_THREAD],
-    errno(EPERM),
-    answer(RET_ALLOW),
-  ],
-  // A hint below 4 GiB is what it takes to rebuild the launcher's page; no runtime needs one.
-  'not-launcher': [
-    low(3),
-    [JUMP_ANY_BIT, 0, 1, MAP_GROWSDOWN],
-    errno(EPERM),
-    high(0),
-    [JUMP_EQUAL, 0, 3, 0],
-    low(0),
-    [JUMP_EQUAL, 1, 0, 0],
-    errno(EPERM),
-    answer(RET_ALLOW),
-  ],
-  'no-fixed': [low(3), [JUMP_ANY_BIT, 0, 1, MREMAP_FIXED], errno(EPERM), answer(RET_ALLOW)],
-  'terminal-flags': [low(1), ...oneOf([0x5421, 0x5451, 0x5450, 0x541b, 0x5401], ENOTTY)],
-  'thread-names': [...smallOnly(0, EINVAL), low(0), ...oneOf([15, 16], EINVAL)],
-  'descriptor-flags': [low(1), [JUMP_GREATER_EQUAL, 1, 0, 8], answer(RET_ALLOW), ...oneOf([1030], EINVAL)],
-  'read-own-limits': [
-    low(2),
-    [JUMP_EQUAL, 1, 0, 0],
-    errno(EPERM),
-    high(2),
-    [JUMP_EQUAL, 1, 0, 0],
-    errno(EPERM),
-    low(0),
-    ...oneOf([0], EPERM),
-  ],
-  'abort-only': [low(2), ...oneOf([6], EPERM)],
-  'unix-pair': [
-    low(0),
-    [JUMP_EQUAL, 1, 0, 1],
-    errno(EPERM),
-    low(1),
-    [AND, 0, 0, SOCK_TYPE_MASK],
-    ...oneOf([1], EPERM),
-  ],
-  'launcher-only': [
-    high(0),
-    [JUMP_EQUAL, 1, 0, 0],
-    answer(RET_KILL),
-    low(0),
-    [JUMP_EQUAL, 0, 1, LAUNCHER_PATH_ADDRESS],
-    answer(RET_ALLOW),
-    answer(RET_KILL),
-  ],
+const RETURN_VALUES: Readonly<Record<Verdict, number>> = {
+  allow: 0x7fff0000,
+  deny: 0x00050000 | EPERM,
+  absent: 0x00050000 | ENOSYS,
+  // SECCOMP_RET_KILL_PROCESS: all threads, with SIGSYS.
+  kill: 0x80000000,
 };
 
-/** The whole filter, in the order in which it is walked. */
-function instructions(): Instruction[] {
+/**
+ * Compiles rules to a seccomp program (seccomp(2)) as the bytes of an array of `struct sock_filter`.
+ * Another architecture and x32 are killed. A number without a rule is denied, one above every rule is
+ * absent, so that libraries of the future fall back to older calls. Errors: a number that has two rules.
+ */
+export function compileFilter(rules: readonly Rule[]): Buffer {
   const program: Instruction[] = [
-    load(OFFSET_ARCH),
-    [JUMP_EQUAL, 1, 0, ARCH_X86_64],
-    answer(RET_KILL),
-    load(OFFSET_NUMBER),
-    [JUMP_GREATER_EQUAL, 0, 1, X32_BIT],
-    answer(RET_KILL),
+    load(ARCHITECTURE_OFFSET),
+    jump(JUMP_EQUAL, AUDIT_ARCH_X86_64, 1, 0),
+    answer('kill'),
+    load(NUMBER_OFFSET),
+    jump(JUMP_AT_LEAST, X32_BIT, 0, 1),
+    answer('kill'),
   ];
-  for (const { number, rule } of ALLOWED) {
-    const body = rule === undefined ? [answer(RET_ALLOW)] : RULES[rule];
-    program.push([JUMP_EQUAL, 0, body.length, number], ...body);
+  // Each step is reached only by the numbers that no earlier one took.
+  for (const { end, rule } of ranges(rules)) {
+    const body = decide(rule);
+    program.push(jump(JUMP_AT_LEAST, end, body.length, 0), ...body);
   }
-  for (const number of Object.values(KILLED)) program.push([JUMP_EQUAL, 0, 1, number], answer(RET_KILL));
-  // glibc falls back to clone, whose flags the filter can see.
-  program.push([JUMP_EQUAL, 0, 1, CLONE3], errno(ENOSYS), errno(EPERM));
-  return program;
+  program.push(answer('absent'));
+  return encode(program);
 }
 
-/** `struct sock_filter[]`: eight bytes an instruction. */
-export function assembleFilter(): Uint8Array {
-  const program = instructions();
-  const bytes = Buffer.alloc(program.length * 8);
-  for (const [index, [code, jumpTrue, jumpFalse, constant]] of program.entries()) {
-    bytes.writeUInt16LE(code, index * 8);
-    bytes.writeUInt8(jumpTrue, index * 8 + 2);
-    bytes.writeUInt8(jumpFalse, index * 8 + 3);
-    bytes.writeUInt32LE(constant >>> 0, index * 8 + 4);
+interface Range {
+  /** The number after the last one of the range. */
+  readonly end: number;
+  readonly rule: Pick<Rule, 'clauses' | 'otherwise'>;
+}
+
+/** All numbers up to the highest that has a rule, in order; neighbours with the same plain verdict are one range. */
+function ranges(rules: readonly Rule[]): Range[] {
+  const found: Range[] = [];
+  const add = (range: Range): void => {
+    const last = found.at(-1)?.rule;
+    const plain = range.rule.clauses.length === 0 && last?.clauses.length === 0;
+    if (plain && last.otherwise === range.rule.otherwise) found.pop();
+    found.push(range);
+  };
+  let next = 0;
+  for (const rule of rules.toSorted((a, b) => a.number - b.number)) {
+    if (rule.number < next) throw new Error(`Two rules for system call ${rule.number}.`);
+    if (rule.number > next) add({ end: rule.number, rule: { clauses: [], otherwise: 'deny' } });
+    add({ end: rule.number + 1, rule });
+    next = rule.number + 1;
+  }
+  return found;
+}
+
+function decide({ clauses, otherwise }: Range['rule']): Instruction[] {
+  return [...clauses.flatMap(clause), answer(otherwise)];
+}
+
+function clause({ when, then }: Clause): Instruction[] {
+  let body = [answer(then)];
+  for (const comparison of when.toReversed()) body = [...test(comparison, body.length), ...body];
+  return body;
+}
+
+/** Falls through when the comparison holds, and skips `rest` instructions when it does not. */
+function test({ field, half, mask, is, value }: Comparison, rest: number): Instruction[] {
+  const base = field === 'instruction' ? POINTER_OFFSET : ARGUMENTS_OFFSET + 8 * field;
+  const start = [load(base + (half === 'high' ? 4 : 0))];
+  if (mask !== undefined) start.push(instruction(AND, mask));
+  if (is === 'equal') return [...start, jump(JUMP_EQUAL, value, 0, rest)];
+  if (is === 'different') return [...start, jump(JUMP_EQUAL, value, rest, 0)];
+  return [...start, jump(JUMP_AT_LEAST, value, rest, 0)];
+}
+
+function instruction(code: number, value: number, ifTrue = 0, ifFalse = 0): Instruction {
+  return { code, ifTrue, ifFalse, value };
+}
+
+function load(offset: number): Instruction {
+  return instruction(LOAD_WORD, offset);
+}
+
+function jump(code: number, value: number, ifTrue: number, ifFalse: number): Instruction {
+  return instruction(code, value, ifTrue, ifFalse);
+}
+
+function answer(verdict: Verdict): Instruction {
+  return instruction(RETURN, RETURN_VALUES[verdict]);
+}
+
+function encode(program: readonly Instruction[]): Buffer {
+  const bytes = Buffer.alloc(program.length * INSTRUCTION_BYTES);
+  for (const [index, { code, ifTrue, ifFalse, value }] of program.entries()) {
+    const at = index * INSTRUCTION_BYTES;
+    bytes.writeUInt16LE(code, at);
+    // Jumps reach 255 instructions; writeUInt8 throws beyond.
+    bytes.writeUInt8(ifTrue, at + 2);
+    bytes.writeUInt8(ifFalse, at + 3);
+    bytes.writeUInt32LE(value, at + 4);
   }
   return bytes;
 }

@@ -57,7 +57,11 @@ class SqliteStore implements Store {
   }
 
   private constructor(file: string) {
-    this.#worker = new Worker(new URL('./thread.ts', import.meta.url), { workerData: { file } });
+    this.#worker = new Worker(new URL('./thread.ts', import.meta.url), {
+      workerData: { file },
+      // Flags of the process, such as `--input-type`, are not for the thread.
+      execArgv: [],
+    });
     this.#worker.on('message', (reply: Reply) => this.#receive(reply));
     this.#worker.on('error', (error) => this.#fail(failed('The thread of the store ended.', error)));
     this.#ended = new Promise((resolve) => {

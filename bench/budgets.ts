@@ -1,0 +1,99 @@
+/** What Cordon promises about its speed and size, and whether a run has kept it. */
+import { coldName, DENO_PROCESS, POOL_EMPTY, WORKER_LOADER } from './cold-start.ts';
+import { FIRST_INVOCATION, READY } from './lifecycle.ts';
+import { CORDON, type Result } from './measurement.ts';
+import { AT_REST, IDLE_INSTANCE } from './memory.ts';
+import { UNDICI_PROXY, WORKERD_HELLO, warmName } from './warm.ts';
+
+export interface Verdict {
+  readonly name: string;
+  /** As in `≤ 4 ms`. */
+  readonly budget: string;
+  /** Null when it was not measured in this run. */
+  readonly value: number | null;
+  readonly unit: string;
+  readonly met: boolean | null;
+  /** By how many percent the budget is missed; null when it is met or was not measured. */
+  readonly missedByPercent: number | null;
+}
+
+interface Budget {
+  readonly name: string;
+  readonly unit: 'ms' | 'x' | 'µs' | 'MB';
+  readonly bound: { readonly atMost: number } | { readonly atLeast: number };
+  readonly value: (results: readonly Result[]) => number | null;
+}
+
+type Field = 'median' | 'p99';
+
+/** One result's number. */
+function of(name: string, field: Field = 'median', subject = CORDON): Budget['value'] {
+  return (results) => results.find((one) => one.name === name && one.subject === subject)?.[field] ?? null;
+}
+
+/** A number of Cordon over that of another subject, in the same run. */
+function ratio(name: string, against: string, subject = CORDON): Budget['value'] {
+  return (results) => {
+    const own = of(name, 'median', subject)(results);
+    const other = of(name, 'median', against)(results);
+    return own === null || other === null ? null : own / other;
+  };
+}
+
+function atMost(name: string, limit: number, unit: Budget['unit'], value: Budget['value']): Budget {
+  return { name, unit, bound: { atMost: limit }, value };
+}
+
+function atLeast(name: string, limit: number, value: Budget['value']): Budget {
+  return { name, unit: 'x', bound: { atLeast: limit }, value };
+}
+
+const LOADED = warmName('GET 100 B', 32, 'throughput');
+const LOADED_CPU = warmName('GET 100 B', 32, 'CPU of the front');
+const FUNCTIONS_AT_REST = 10_000;
+const KB_PER_MB = 1000;
+
+const BUDGETS: readonly Budget[] = [
+  atMost('cold start, 1 KB: p50', 4, 'ms', of(coldName('tiny'))),
+  atMost('cold start, 1 KB: p99', 12, 'ms', of(coldName('tiny'), 'p99')),
+  atMost('cold start, hono: p50', 6, 'ms', of(coldName('hono'))),
+  atMost('cold start, hono: p99', 16, 'ms', of(coldName('hono'), 'p99')),
+  atMost('cold start, 1 MB: p50', 18, 'ms', of(coldName('large'))),
+  atMost('cold start, 1 MB: p99', 40, 'ms', of(coldName('large'), 'p99')),
+  atMost('cold start, 1 KB, over the Worker Loader', 0.3, 'x', ratio(coldName('tiny'), WORKER_LOADER)),
+  atMost(
+    'cold start, 1 KB, pool empty, over deno run',
+    1.3,
+    'x',
+    ratio(coldName('tiny'), DENO_PROCESS, POOL_EMPTY),
+  ),
+  atLeast('throughput over the undici proxy', 0.75, ratio(LOADED, UNDICI_PROXY)),
+  atLeast('throughput over raw workerd', 1.5, ratio(LOADED, WORKERD_HELLO)),
+  atMost('gateway CPU of a public request', 80, 'µs', of(LOADED_CPU)),
+  atMost('idle, warmed instance: PSS', 16, 'MB', of(IDLE_INSTANCE)),
+  atMost(`${FUNCTIONS_AT_REST} deployed functions, extrapolated`, 200, 'MB', (results) => {
+    const each = of(AT_REST)(results);
+    return each === null ? null : (Math.max(0, each) * FUNCTIONS_AT_REST) / KB_PER_MB;
+  }),
+  atMost('start of the server to ready', 1000, 'ms', of(READY)),
+  atMost('start of the server to the first answer', 1500, 'ms', of(FIRST_INVOCATION)),
+];
+
+/** Judges a run. A budget that is missed is said, never an error: what a machine has to spare differs. */
+export function judge(results: readonly Result[]): Verdict[] {
+  return BUDGETS.map(({ name, unit, bound, value }) => {
+    const measured = value(results);
+    const most = 'atMost' in bound;
+    const limit = most ? bound.atMost : bound.atLeast;
+    const met = measured === null ? null : most ? measured <= limit : measured >= limit;
+    const distance = measured === null ? 0 : most ? measured / limit - 1 : 1 - measured / limit;
+    return {
+      name,
+      budget: `${most ? '≤' : '≥'} ${limit}${unit === 'x' ? 'x' : ` ${unit}`}`,
+      value: measured,
+      unit,
+      met,
+      missedByPercent: met === false ? Math.round(distance * 100) : null,
+    };
+  });
+}

@@ -1,0 +1,161 @@
+/** HTTP/1.1 on one kept-alive connection, as cheap as Node.js allows: what is measured is the other side. */
+import { connect, type Socket } from 'node:net';
+
+const READ_BYTES = 128 * 1024;
+const HEAD_BYTES_MAX = 16 * 1024;
+const HEAD_END = Buffer.from('\r\n\r\n');
+const CHUNKED_END = Buffer.from('0\r\n\r\n');
+
+export interface Target {
+  readonly port: number;
+  readonly method: 'GET' | 'POST';
+  readonly path: string;
+  /** Bytes of body to send. */
+  readonly bodyBytes: number;
+}
+
+/** The whole request, made once. */
+export function encodeRequest(target: Target): Buffer {
+  const length =
+    target.method === 'POST' ? `content-length: ${target.bodyBytes}\r\ncontent-type: text/plain\r\n` : '';
+  const head = `${target.method} ${target.path} HTTP/1.1\r\nhost: 127.0.0.1:${target.port}\r\n${length}\r\n`;
+  return Buffer.from(head + 'x'.repeat(target.bodyBytes));
+}
+
+/** Called as the answer's first byte and its end arrive. */
+export interface ResponseListener {
+  first(): void;
+  end(status: number): void;
+  failed(error: Error): void;
+}
+
+/** A connection with at most one request in flight. */
+export class Connection {
+  readonly #socket: Socket;
+  readonly #listener: ResponseListener;
+  /** Bytes of a head that has not come whole. */
+  #head: Buffer | null = null;
+  #status = 0;
+  /** Bytes of body to come; null between answers; Infinity when the body is chunked. */
+  #left: number | null = null;
+  #started = false;
+
+  private constructor(port: number, listener: ResponseListener) {
+    this.#listener = listener;
+    this.#socket = connect({
+      port,
+      host: '127.0.0.1',
+      noDelay: true,
+      onread: {
+        buffer: Buffer.allocUnsafe(READ_BYTES),
+        callback: (bytes, buffer) => {
+          this.#read(Buffer.from(buffer.buffer, buffer.byteOffset, bytes));
+          return true;
+        },
+      },
+    });
+    this.#socket.on('error', (error) => listener.failed(error));
+    this.#socket.on('close', () => {
+      if (this.#started || this.#left !== null)
+        listener.failed(new Error('The server closed the connection.'));
+    });
+  }
+
+  /** Resolves when the connection stands. */
+  static async open(port: number, listener: ResponseListener): Promise<Connection> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const connection = new Connection(port, listener);
+    const socket = connection.#socket;
+    socket.once('connect', resolve);
+    socket.once('error', reject);
+    await promise;
+    socket.off('error', reject);
+    return connection;
+  }
+
+  send(request: Buffer): void {
+    this.#started = true;
+    this.#socket.write(request);
+  }
+
+  close(): void {
+    this.#started = false;
+    this.#left = null;
+    this.#socket.destroy();
+  }
+
+  #read(chunk: Buffer): void {
+    if (this.#left === null) this.#readHead(chunk);
+    else this.#readBody(chunk);
+  }
+
+  #readHead(chunk: Buffer): void {
+    if (this.#head === null) this.#listener.first();
+    const bytes = this.#head === null ? chunk : Buffer.concat([this.#head, chunk]);
+    const end = bytes.indexOf(HEAD_END);
+    if (end < 0) {
+      // The buffer that was read into is used again.
+      this.#head = Buffer.from(bytes);
+      if (bytes.length > HEAD_BYTES_MAX)
+        this.#listener.failed(new Error('The head of the answer is too long.'));
+      return;
+    }
+    this.#head = null;
+    const head = bytes.toString('latin1', 0, end).toLowerCase();
+    this.#status = Number(head.slice(9, 12));
+    const length = head.indexOf('\r\ncontent-length:');
+    this.#left = length < 0 ? Number.POSITIVE_INFINITY : Number.parseInt(head.slice(length + 17), 10);
+    this.#readBody(bytes.subarray(end + HEAD_END.length));
+  }
+
+  #readBody(chunk: Buffer): void {
+    const left = (this.#left ?? 0) - chunk.length;
+    // The bodies that are asked for hold no such bytes before their end.
+    const chunkedEnd =
+      left === Number.POSITIVE_INFINITY && chunk.subarray(-CHUNKED_END.length).equals(CHUNKED_END);
+    this.#left = left;
+    if (left > 0 && !chunkedEnd) return;
+    this.#left = null;
+    this.#started = false;
+    this.#listener.end(this.#status);
+  }
+}
+
+/**
+ * Sends one request on a connection that stands already. Returns the ms from the write to the first byte of
+ * the answer. Throws when the status is another than 200.
+ */
+export async function timeToFirstByte(target: Target): Promise<number> {
+  const [sample] = await timesToFirstByte([target]);
+  if (sample === undefined) throw new Error('There is no sample.');
+  return sample;
+}
+
+/** As `timeToFirstByte`, for many requests that leave at the same time. Connections stand before the first is sent. */
+export async function timesToFirstByte(targets: readonly Target[]): Promise<number[]> {
+  const pending = targets.map((target) => ({ target, ...Promise.withResolvers<number>(), firstAt: 0 }));
+  let sentAt = 0;
+  const connections = await Promise.all(
+    pending.map((one) =>
+      Connection.open(one.target.port, {
+        first: () => {
+          one.firstAt = performance.now();
+        },
+        end: (status) => {
+          if (status === 200) one.resolve(one.firstAt - sentAt);
+          else one.reject(new Error(`${one.target.path} answered ${status}.`));
+        },
+        failed: one.reject,
+      }),
+    ),
+  );
+  const requests = pending.map(({ target }) => encodeRequest(target));
+  try {
+    sentAt = performance.now();
+    for (const [index, connection] of connections.entries())
+      connection.send(requests[index] ?? Buffer.alloc(0));
+    return await Promise.all(pending.map(({ promise }) => promise));
+  } finally {
+    for (const connection of connections) connection.close();
+  }
+}

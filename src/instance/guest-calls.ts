@@ -1,0 +1,71 @@
+import {
+  CALL_STREAM_BIT,
+  ChannelViolation,
+  FLAG,
+  FRAME,
+  decodeCredit,
+  decodeHead,
+} from '../channel/index.ts';
+import { CordonError, LIMITS } from '../contract/index.ts';
+import { CallStream } from './call-stream.ts';
+import { parseCall } from './guest-messages.ts';
+import type { Outbox } from './outbox.ts';
+import type { CallOpener } from './port.ts';
+
+/** The calls that the guest of one instance has open. */
+export class GuestCalls {
+  readonly #outbox: Outbox;
+  readonly #requestOf: (stream: number) => string | null;
+  readonly #open = new Map<number, CallStream>();
+  #opener: CallOpener | null = null;
+  #lastId = CALL_STREAM_BIT;
+
+  /** `requestOf` names the request of a stream that is open, for what a guest says about itself. */
+  constructor(outbox: Outbox, requestOf: (stream: number) => string | null) {
+    this.#outbox = outbox;
+    this.#requestOf = requestOf;
+  }
+
+  /** Says who serves the calls. Until then every call is refused. */
+  serve(opener: CallOpener): void {
+    this.#opener = opener;
+  }
+
+  /** A frame on a stream that the guest numbers. Errors: `ChannelViolation`. */
+  handle(type: number, flags: number, id: number, payload: Uint8Array): void {
+    if (type === FRAME.call) {
+      this.#call(flags, id, payload);
+      return;
+    }
+    const stream = this.#open.get(id);
+    if (stream === undefined) {
+      // What crosses with the end of its call is dropped; what never was a call is not.
+      if (id <= this.#lastId && (type === FRAME.data || type === FRAME.credit || type === FRAME.abort))
+        return;
+      throw new ChannelViolation(`a frame of type ${type} for a call that is not open`);
+    }
+    if (type === FRAME.data) stream.data(payload, flags);
+    else if (type === FRAME.credit) stream.credit(decodeCredit(payload));
+    else if (type === FRAME.abort) stream.cancel();
+    else throw new ChannelViolation(`a frame of type ${type} for a call`);
+  }
+
+  cancelAll(): void {
+    for (const stream of this.#open.values()) stream.cancel();
+  }
+
+  #call(flags: number, id: number, payload: Uint8Array): void {
+    if (id <= this.#lastId) throw new ChannelViolation('a call reuses a stream');
+    this.#lastId = id;
+    const { head, body } = decodeHead(payload);
+    const { stream: requestStream, ...call } = parseCall(head);
+    const stream = new CallStream(id, (flags & FLAG.last) !== 0, this.#outbox, (ended) =>
+      this.#open.delete(ended),
+    );
+    this.#open.set(id, stream);
+    if (this.#opener === null) stream.fail(new CordonError('CORDON_GRANT_MISSING'));
+    else if (this.#open.size > LIMITS.callsPerInstanceMax.value)
+      stream.fail(new CordonError('CORDON_CALLS_TOO_MANY'));
+    else stream.open({ ...call, request: this.#requestOf(requestStream) }, this.#opener, body);
+  }
+}

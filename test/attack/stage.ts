@@ -1,0 +1,248 @@
+import { cp, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { Home, ServerProcess } from '../../tools/server-process.ts';
+import { residentBytes } from './processes.ts';
+import { rawRequest, type RawAnswer, type RawOptions } from './raw-http.ts';
+
+const APPS = join(import.meta.dirname, 'apps');
+const WATCH_PAUSE_MS = 20;
+const CALL_TIMEOUT_MS = 20_000;
+
+const credentialsSchema = z.object({ token: z.string() });
+const eventsSchema = z.object({
+  events: z.array(
+    z.object({
+      sequence: z.number(),
+      kind: z.string(),
+      app: z.string().nullable(),
+      instance: z.string().nullable(),
+      reason: z.string(),
+      detail: z.record(z.string(), z.unknown()),
+    }),
+  ),
+});
+const logsSchema = z.object({
+  lines: z.array(z.object({ sequence: z.number(), source: z.string(), request: z.string().nullable(), message: z.string() })),
+});
+const statusSchema = z.object({
+  pool: z.object({ warm: z.number(), booting: z.number(), size: z.number() }),
+  instances: z.array(z.object({ id: z.string(), app: z.string(), function: z.string(), pid: z.number(), requestsInFlight: z.number() })),
+  requestsWaiting: z.number(),
+});
+const countSchema = z.object({ born: z.string(), hits: z.array(z.string()) });
+const probeSchema = z.record(z.string(), z.string());
+const errorSchema = z.object({ error: z.object({ code: z.string(), message: z.string(), id: z.string() }) });
+
+export type SecurityEventSeen = z.output<typeof eventsSchema>['events'][number];
+export type StatusSeen = z.output<typeof statusSchema>;
+
+/** An answer with its body read. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+}
+
+/** How another caller fared during an attack. */
+export interface Watch {
+  readonly calls: number;
+  /** Calls that were not answered with 200. */
+  readonly failed: number;
+  readonly p99Ms: number;
+  readonly worstMs: number;
+}
+
+/** The running server that is attacked, seen from outside, and what there is to harm. */
+export class Stage {
+  readonly home: Home;
+  readonly server: ServerProcess;
+  readonly token: string;
+  /** A host file that no guest may read or change. */
+  readonly canaryFile: string;
+  /** Its content. */
+  readonly canary: string;
+  /** Value of a variable of the victim app: nobody else may ever hold it. */
+  readonly victimSecret = `victim-only-${crypto.randomUUID()}`;
+
+  private constructor(home: Home, server: ServerProcess, token: string, canary: string) {
+    this.home = home;
+    this.server = server;
+    this.token = token;
+    this.canary = canary;
+    this.canaryFile = join(home.folder, 'canary.txt');
+  }
+
+  /** Starts a server on an empty data folder and deploys the victim and the attacker. */
+  static async open(): Promise<Stage> {
+    const home = await Home.create();
+    let server: ServerProcess | null = null;
+    try {
+      server = await ServerProcess.start(home);
+      const credentials = await readFile(join(home.folder, 'config/cordon/credentials.json'), 'utf8');
+      const { token } = credentialsSchema.parse(JSON.parse(credentials));
+      const stage = new Stage(home, server, token, `host-canary-${crypto.randomUUID()}`);
+      await writeFile(stage.canaryFile, stage.canary, { mode: 0o644 });
+      await stage.#deployVictim();
+      await stage.deployFolder(join(APPS, 'attacker'));
+      return stage;
+    } catch (thrown) {
+      await server?.kill();
+      await home.remove();
+      throw thrown;
+    }
+  }
+
+  async close(): Promise<void> {
+    try {
+      await this.server.stop();
+    } finally {
+      await this.home.remove();
+    }
+  }
+
+  get gateway(): string {
+    return this.server.gatewayUrl;
+  }
+
+  // ── callers ──
+
+  async call(path: string, init: RequestInit = {}): Promise<Answer> {
+    const response = await fetch(this.gateway + path, { signal: AbortSignal.timeout(CALL_TIMEOUT_MS), ...init });
+    return { status: response.status, headers: response.headers, text: await response.text() };
+  }
+
+  /** The status of a call, or why there was no answer. For calls that may be cut off. */
+  async outcome(path: string, init: RequestInit = {}): Promise<string> {
+    try {
+      const { status } = await this.call(path, init);
+      return String(status);
+    } catch (thrown) {
+      return thrown instanceof Error && thrown.name === 'TimeoutError' ? 'no answer' : 'cut off';
+    }
+  }
+
+  raw(bytes: string | Uint8Array, options?: RawOptions): Promise<RawAnswer> {
+    return rawRequest(this.gateway, bytes, options);
+  }
+
+  /** Requests that reached the victim's code so far, by path. `born` changes when its instance does. */
+  async victimHits(): Promise<{ readonly born: string; readonly hits: readonly string[] }> {
+    const { status, text } = await this.call('/victim/count');
+    if (status !== 200) throw new Error(`the victim does not answer: ${status} ${text}`);
+    return countSchema.parse(JSON.parse(text));
+  }
+
+  /** Runs a set of attempts inside of the attacker's function: each name with what came of it. */
+  async probe(name: string, query: Record<string, string> = {}): Promise<Record<string, string>> {
+    const { status, text } = await this.call(`/attacker/probe/${name}?${new URLSearchParams(query).toString()}`);
+    if (status !== 200) throw new Error(`the probe ${name} ended with ${status}: ${text}`);
+    return probeSchema.parse(JSON.parse(text));
+  }
+
+  /** Calls the victim again and again while something runs. */
+  async watch(action: () => Promise<void>): Promise<Watch> {
+    const times: number[] = [];
+    let failed = 0;
+    let running = true;
+    const watching = (async (): Promise<void> => {
+      while (running) {
+        const start = performance.now();
+        const outcome = await this.outcome('/bystander/ping');
+        if (outcome !== '200') failed += 1;
+        times.push(performance.now() - start);
+        await new Promise((resolve) => setTimeout(resolve, WATCH_PAUSE_MS));
+      }
+    })();
+    await action().finally(() => (running = false));
+    await watching;
+    times.sort((a, b) => a - b);
+    const at = (share: number): number => Math.round(times[Math.min(times.length - 1, Math.floor(times.length * share))] ?? 0);
+    return { calls: times.length, failed, p99Ms: at(0.99), worstMs: at(1) };
+  }
+
+  // ── the operator ──
+
+  async control(method: string, path: string, body?: Uint8Array | object, headers: Record<string, string> = {}): Promise<Answer> {
+    const isJson = body !== undefined && typeof body === 'object' && !(body instanceof Uint8Array);
+    const response = await fetch(this.server.controlUrl + path, {
+      method,
+      headers: { authorization: `Bearer ${this.token}`, ...(isJson ? { 'content-type': 'application/json' } : {}), ...headers },
+      ...(body === undefined ? {} : { body: body instanceof Uint8Array ? body : JSON.stringify(body) }),
+    });
+    return { status: response.status, headers: response.headers, text: await response.text() };
+  }
+
+  /** Posts an archive to an app's deployments. */
+  deployTar(app: string, archive: Buffer): Promise<Answer> {
+    return this.control('POST', `/v1/apps/${app}/deployments`, new Uint8Array(archive), { 'content-type': 'application/x-tar' });
+  }
+
+  async deployFolder(folder: string): Promise<void> {
+    await this.home.json('deploy', folder);
+  }
+
+  /** Sequence number of the last security event. */
+  async lastEvent(): Promise<number> {
+    return (await this.events(0)).at(-1)?.sequence ?? 0;
+  }
+
+  /** Security events after a sequence number. */
+  async events(after: number): Promise<SecurityEventSeen[]> {
+    const all: SecurityEventSeen[] = [];
+    for (let last = after; ;) {
+      const { text } = await this.control('GET', `/v1/events?after=${last}&limit=1000`);
+      const { events } = eventsSchema.parse(JSON.parse(text));
+      all.push(...events);
+      last = events.at(-1)?.sequence ?? last;
+      if (events.length < 1000) return all;
+    }
+  }
+
+  async logs(query: Record<string, string>): Promise<z.output<typeof logsSchema>['lines']> {
+    const { text } = await this.control('GET', `/v1/logs?${new URLSearchParams({ limit: '1000', ...query }).toString()}`);
+    return logsSchema.parse(JSON.parse(text)).lines;
+  }
+
+  async status(): Promise<StatusSeen> {
+    const { text } = await this.control('GET', '/v1/status');
+    return statusSchema.parse(JSON.parse(text));
+  }
+
+  serverMemoryBytes(): number {
+    return residentBytes(this.server.pid);
+  }
+
+  /** What is wrong with the host after a row; empty when nothing is. */
+  async damage(): Promise<string[]> {
+    const problems: string[] = [];
+    const canary = await readFile(this.canaryFile, 'utf8').catch(() => '');
+    if (canary !== this.canary) problems.push('the canary file of the host changed');
+    try {
+      await this.victimHits();
+    } catch (thrown) {
+      problems.push((thrown as Error).message);
+    }
+    const { status } = await this.control('GET', '/v1/status').catch(() => ({ status: 0 }));
+    if (status !== 200) problems.push('the control API does not answer');
+    return problems;
+  }
+
+  async #deployVictim(): Promise<void> {
+    const folder = join(this.home.folder, 'victim');
+    await cp(join(APPS, 'victim'), folder, { recursive: true });
+    const manifest = join(folder, 'cordon.jsonc');
+    const text = await readFile(manifest, 'utf8');
+    await writeFile(manifest, text.replace('{victimSecret}', this.victimSecret));
+    await this.deployFolder(folder);
+  }
+}
+
+/** Code and id of the error that an answer tells; empty text where it tells none. */
+export function errorOf(text: string): { readonly code: string; readonly id: string; readonly message: string } {
+  try {
+    return errorSchema.parse(JSON.parse(text)).error;
+  } catch {
+    return { code: '', id: '', message: '' };
+  }
+}
