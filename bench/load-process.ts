@@ -63,5 +63,13 @@ async function run(order: LoadOrder): Promise<LoadResult> {
 }
 
 process.on('message', (order: LoadOrder) => {
-  void run(order).then((result) => process.send?.(result));
+  const failed = (error: Error): LoadResult => ({
+    requests: 0,
+    seconds: 0,
+    latencies: new Float64Array(),
+    problem: error.message,
+  });
+  void run(order)
+    .catch(failed)
+    .then((result) => process.send?.(result));
 });

@@ -36,7 +36,7 @@ try {
 } catch (error) {
   if (!(error instanceof Interrupted)) throw error;
   console.error(`ended by ${error.message}`);
-  process.exit(EXIT.failed);
+  process.exitCode = EXIT.failed;
 }
 
 async function main(): Promise<number> {
@@ -93,11 +93,14 @@ async function withWorkplace<T>(quick: boolean, run: (place: Workplace) => Promi
   const { promise: interrupted, reject } = Promise.withResolvers<never>();
   const interrupt = (signal: NodeJS.Signals): void => reject(new Interrupted(signal));
   for (const signal of SIGNALS) process.once(signal, interrupt);
+  const running = run(place);
   try {
-    return await Promise.race([run(place), interrupted]);
+    return await Promise.race([running, interrupted]);
   } finally {
     for (const signal of SIGNALS) process.off(signal, interrupt);
     await place.close();
+    // After an interrupt it goes on until it misses what was closed, and may still start something.
+    await running.catch(() => undefined);
   }
 }
 

@@ -3,7 +3,7 @@ import { makeCode, withId } from './code.ts';
 import { timeToFirstByte } from './connection.ts';
 import { CordonServer } from './cordon-server.ts';
 import { CORDON, type Measurement, type Result } from './measurement.ts';
-import { processTree, pssMb, rssMb } from './processes.ts';
+import { processTree, programName, pssMb, rssMb } from './processes.ts';
 import { fromRounds, fromSamples } from './statistics.ts';
 import { denoFunction, functionsHello, startPeer, workerdWith, type Launch } from './subject.ts';
 import type { Workplace } from './workplace.ts';
@@ -11,6 +11,8 @@ import type { Workplace } from './workplace.ts';
 export const IDLE_INSTANCE = 'idle instance that has served one request: PSS';
 export const AT_REST = 'a deployed function at rest: growth of the server';
 
+/** The outermost process of a sandbox. */
+const SANDBOX = 'bwrap';
 const KB_PER_MB = 1000;
 
 /** Memory of instances that wait, and of functions that are deployed and do not run. */
@@ -33,8 +35,8 @@ async function idleInstances(place: Workplace): Promise<Result[]> {
   await sleep(idleMs);
   const { instances } = await server.status();
   const trees = instances.map(({ pid }) => processTree(pid));
-  const owned = new Set(trees.flat());
-  const anonymous = processTree(server.pid).filter((pid) => pid !== server.pid && !owned.has(pid));
+  const used = new Set(instances.map(({ pid }) => pid));
+  const anonymous = processTree(server.pid).filter((pid) => programName(pid) === SANDBOX && !used.has(pid));
   const results = [
     fromSamples(
       { name: IDLE_INSTANCE, unit: 'MB', subject: CORDON },
@@ -44,13 +46,10 @@ async function idleInstances(place: Workplace): Promise<Result[]> {
       rssMb(server.pid),
     ]),
   ];
-  // Two processes of a sandbox in turn: the outer one, which is small, and the runtime.
-  const { pool } = await server.status();
-  const anonymousMb = sum(anonymous.map(pssMb));
-  if (pool.warm > 0) {
-    const each = anonymousMb / pool.warm;
+  if (anonymous.length > 0) {
+    const sizes = anonymous.map((pid) => sum(processTree(pid).map(pssMb)));
     results.push(
-      fromRounds({ name: 'anonymous sandbox in the pool: PSS', unit: 'MB', subject: CORDON }, [each]),
+      fromSamples({ name: 'anonymous sandbox in the pool: PSS', unit: 'MB', subject: CORDON }, sizes),
     );
   }
   await server.process.stop();

@@ -18,6 +18,11 @@ export function processTree(pid: number): number[] {
   return tree;
 }
 
+/** Name of the program that a process runs, at most 15 characters. Empty when it is gone. */
+export function programName(pid: number): string {
+  return read(`/proc/${pid}/comm`).trim();
+}
+
 /** User and system time of all threads of a process, and of children that it has waited for, in µs. 0 when it is gone. */
 export function cpuMicros(pid: number): number {
   const stat = read(`/proc/${pid}/stat`);

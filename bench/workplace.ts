@@ -10,6 +10,7 @@ export class Workplace {
   readonly folder: string;
   readonly #closers: (() => Promise<unknown>)[] = [];
   #load: LoadGenerator | null = null;
+  #closed = false;
 
   private constructor(quick: boolean, folder: string) {
     this.quick = quick;
@@ -39,13 +40,19 @@ export class Workplace {
     return mkdtemp(join(this.folder, `${name}-`));
   }
 
-  /** Says what to end. The last one said is the first to be ended. */
+  /** Says what to end. The last one said is the first to be ended. Throws when it is too late; then it is ended at once. */
   defer(close: () => Promise<unknown>): void {
-    this.#closers.push(close);
+    if (!this.#closed) {
+      this.#closers.push(close);
+      return;
+    }
+    close().catch((error: unknown) => console.error(error));
+    throw new Error('The measurement was ended.');
   }
 
   /** Ends everything. Throws the first failure after all have been tried. */
   async close(): Promise<void> {
+    this.#closed = true;
     const failures: unknown[] = [];
     for (const close of this.#closers.splice(0).toReversed()) {
       try {

@@ -44,7 +44,10 @@ function fakeServer(firstToken: string | null, confines = true): StartServer {
 
 function config(name: string): { env: Record<string, string>; file: string } {
   const base = join(folder.path, name);
-  return { env: { XDG_CONFIG_HOME: base, CORDON_DATA: join(folder.path, 'data') }, file: join(base, 'cordon/credentials.json') };
+  return {
+    env: { XDG_CONFIG_HOME: base, CORDON_DATA: join(folder.path, 'data') },
+    file: join(base, 'cordon/credentials.json'),
+  };
 }
 
 /** Runs until stdout holds `text`, then stops it as SIGTERM would. */
@@ -63,7 +66,10 @@ async function runUntil(argv: readonly string[], text: string, input: RunInput):
 
 test('up shows where everything is, saves the token for this user alone, and stops at the signal', async () => {
   const { env, file } = config('first');
-  const outcome = await runUntil(['up', '--port', '0', '--pool', '2'], 'saved in', { env, startServer: fakeServer(control.token) });
+  const outcome = await runUntil(['up', '--port', '0', '--pool', '2'], 'saved in', {
+    env,
+    startServer: fakeServer(control.token),
+  });
   assert.equal(outcome.code, 0, outcome.stderr);
   assert.match(outcome.stdout, /^cordon is ready in \d+ ms\n/);
   assert.match(outcome.stdout, / {2}gateway {3}http:\/\/127\.0\.0\.1:8080\n/);
@@ -76,14 +82,26 @@ test('up shows where everything is, saves the token for this user alone, and sto
   assert.equal(started[0]?.poolSize, 2);
   assert.equal(started[0]?.dataDirectory, join(folder.path, 'data'));
   // What was saved is what the other commands use.
-  assert.equal((await cordon(['deploy', '--list'], { env: { XDG_CONFIG_HOME: env['XDG_CONFIG_HOME'] } })).code, 0);
+  assert.equal(
+    (await cordon(['deploy', '--list'], { env: { XDG_CONFIG_HOME: env['XDG_CONFIG_HOME'] } })).code,
+    0,
+  );
 });
 
 test('up --json prints one event a line', async () => {
   const { env } = config('json');
-  const { stdout, stderr } = await runUntil(['up', '--json'], '"ready"', { env, startServer: fakeServer(control.token) });
-  const events = stdout.trim().split('\n').map((line) => JSON.parse(line) as { event: string; token?: string });
-  assert.deepEqual(events.map(({ event }) => event), ['ready', 'stopping', 'stopped']);
+  const { stdout, stderr } = await runUntil(['up', '--json'], '"ready"', {
+    env,
+    startServer: fakeServer(control.token),
+  });
+  const events = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { event: string; token?: string });
+  assert.deepEqual(
+    events.map(({ event }) => event),
+    ['ready', 'stopping', 'stopped'],
+  );
   assert.equal(events[0]?.token, control.token);
   assert.equal(stderr, '');
 });
@@ -93,10 +111,16 @@ test('a later start moves the saved address along, and does not touch the token 
   await runUntil(['up'], 'saved in', { env: moved.env, startServer: fakeServer(control.token) });
   await writeFile(moved.file, JSON.stringify({ url: 'http://127.0.0.1:9', token: control.token }));
   await runUntil(['up'], 'saved in', { env: moved.env, startServer: fakeServer(null) });
-  assert.deepEqual(JSON.parse(await readFile(moved.file, 'utf8')), { url: control.url, token: control.token });
+  assert.deepEqual(JSON.parse(await readFile(moved.file, 'utf8')), {
+    url: control.url,
+    token: control.token,
+  });
   const foreign = JSON.stringify({ url: 'http://127.0.0.1:9', token: 'of another server' });
   await writeFile(moved.file, foreign);
-  const outcome = await runUntil(['up'], 'set CORDON_TOKEN', { env: moved.env, startServer: fakeServer(null) });
+  const outcome = await runUntil(['up'], 'set CORDON_TOKEN', {
+    env: moved.env,
+    startServer: fakeServer(null),
+  });
   assert.equal(outcome.code, 0);
   assert.equal(await readFile(moved.file, 'utf8'), foreign);
   // A first token replaces it, and what was there is kept, as it cannot be shown again.
@@ -106,7 +130,10 @@ test('a later start moves the saved address along, and does not touch the token 
 
 test('--unsafe-no-sandbox warns, in the banner too; without it nothing does', async () => {
   const { env } = config('unsafe');
-  const loud = await runUntil(['up', '--unsafe-no-sandbox'], 'isolation', { env, startServer: fakeServer(null, false) });
+  const loud = await runUntil(['up', '--unsafe-no-sandbox'], 'isolation', {
+    env,
+    startServer: fakeServer(null, false),
+  });
   assert.match(loud.stderr, /^WARNING: --unsafe-no-sandbox: functions are not confined/);
   assert.match(loud.stdout, /NOT CONFINED/);
   assert.equal(started[0]?.unsafeNoSandbox, true);
@@ -164,7 +191,10 @@ test('dev deploys at every change, keeps going after an error, and prints the lo
 test('dev starts a server of its own where none runs, and leaves nothing behind', async () => {
   await cordon(['init', 'alone'], { cwd: folder.path });
   const { env } = config('alone-config');
-  const outcome = await runUntil(['dev', 'alone'], 'reloaded', { env, startServer: fakeServer(control.token) });
+  const outcome = await runUntil(['dev', 'alone'], 'reloaded', {
+    env,
+    startServer: fakeServer(control.token),
+  });
   assert.equal(outcome.code, 0, outcome.stderr);
   assert.match(outcome.stdout, /deployed alone [0-9a-f]{12}[\s\S]*reloaded [0-9a-f]{12} in \d+ ms/);
   assert.equal(closed, 1);

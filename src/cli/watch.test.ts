@@ -9,7 +9,8 @@ let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 
 before(async () => {
   folder = await temporaryFolder();
-  for (const name of ['app/src', 'app/node_modules/x', 'shared']) await mkdir(join(folder.path, name), { recursive: true });
+  for (const name of ['app/src', 'app/node_modules/x', 'shared'])
+    await mkdir(join(folder.path, name), { recursive: true });
 });
 
 after(() => folder.remove());

@@ -34,7 +34,9 @@ test('a call fills in path, query and body and returns what the operation answer
 });
 
 test('a value of a path cannot become another path', async () => {
-  await assert.rejects(client.call('GET /v1/apps/{app}', { params: { app: '../status?x' } }), { code: 'CORDON_INPUT_INVALID' });
+  await assert.rejects(client.call('GET /v1/apps/{app}', { params: { app: '../status?x' } }), {
+    code: 'CORDON_INPUT_INVALID',
+  });
 });
 
 test('an error of the server comes out with its code, message, next and id', async () => {
@@ -64,7 +66,9 @@ test('a redirect is not followed, so that nobody else gets the token', async () 
     reached = true;
     response.end('{}');
   });
-  const other = await clientOf((_request, response) => response.writeHead(307, { location: target.client.url }).end());
+  const other = await clientOf((_request, response) =>
+    response.writeHead(307, { location: target.client.url }).end(),
+  );
   await assert.rejects(other.client.call('GET /v1/apps', {}), { code: 'CORDON_SERVER_UNREACHABLE' });
   assert.equal(reached, false);
   other.server.close();
@@ -73,7 +77,13 @@ test('a redirect is not followed, so that nobody else gets the token', async () 
 
 test('a URL that would send the token in the clear is refused, loopback and https are not', () => {
   const make = (url: string): ControlClient => new ControlClient({ url, token: new Secret('x') });
-  for (const url of ['http://cordon.example', 'http://10.0.0.1:8081', 'ftp://localhost', 'localhost:8081', '']) {
+  for (const url of [
+    'http://cordon.example',
+    'http://10.0.0.1:8081',
+    'ftp://localhost',
+    'localhost:8081',
+    '',
+  ]) {
     assert.throws(() => make(url), { code: 'CORDON_CREDENTIALS_INVALID' }, url);
   }
   for (const url of ['http://localhost:8081', 'http://[::1]:8081', 'https://cordon.example']) {
@@ -97,7 +107,10 @@ test('a stream yields lines until it is stopped', async () => {
   const stop = new AbortController();
   for (let i = 1; i <= 3; i++) control.evidence.log(lineOf('shop', `größer ${i}`));
   const messages: string[] = [];
-  for await (const line of client.stream('GET /v1/logs/stream', { query: { after: 0 }, signal: stop.signal })) {
+  for await (const line of client.stream('GET /v1/logs/stream', {
+    query: { after: 0 },
+    signal: stop.signal,
+  })) {
     messages.push(line.message);
     if (messages.length === 3) stop.abort();
   }
@@ -106,7 +119,9 @@ test('a stream yields lines until it is stopped', async () => {
 
 test('a stream that the server ends, ends', async () => {
   const other = await clientOf((_request, response) => {
-    response.writeHead(200).end('id: 1\r\nevent: log\r\ndata: {"message":\r\ndata: "split"}\r\n\r\n: heartbeat\n\n');
+    response
+      .writeHead(200)
+      .end('id: 1\r\nevent: log\r\ndata: {"message":\r\ndata: "split"}\r\n\r\n: heartbeat\n\n');
   });
   const messages: string[] = [];
   for await (const line of other.client.stream('GET /v1/logs/stream', {})) messages.push(line.message);

@@ -147,10 +147,30 @@ export const ERRORS = {
     'Find the cause by its id in the server log and report it.',
   ),
   // Capabilities, thrown in the guest.
-  CORDON_GRANT_MISSING: row('operator', 403, 'The manifest does not grant this.', 'Add the grant to cordon.jsonc and deploy.'),
-  CORDON_CALL_INVALID: row('caller', 400, 'A call to a capability has wrong arguments.', 'Fix the arguments.'),
-  CORDON_CALL_TIMEOUT: row('operator', 504, 'A call to a capability did not end in time.', 'Try again, or ask for less at a time.'),
-  CORDON_CALLS_TOO_MANY: row('operator', 429, 'Too many calls to capabilities are open in one instance.', 'Await some of the calls before making more.'),
+  CORDON_GRANT_MISSING: row(
+    'operator',
+    403,
+    'The manifest does not grant this.',
+    'Add the grant to cordon.jsonc and deploy.',
+  ),
+  CORDON_CALL_INVALID: row(
+    'caller',
+    400,
+    'A call to a capability has wrong arguments.',
+    'Fix the arguments.',
+  ),
+  CORDON_CALL_TIMEOUT: row(
+    'operator',
+    504,
+    'A call to a capability did not end in time.',
+    'Try again, or ask for less at a time.',
+  ),
+  CORDON_CALLS_TOO_MANY: row(
+    'operator',
+    429,
+    'Too many calls to capabilities are open in one instance.',
+    'Await some of the calls before making more.',
+  ),
   // Manifest.
   CORDON_MANIFEST_MISSING: row(
     'operator',

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CordonError, LIMITS, type Clock } from '../contract/index.ts';
+import { NO_GRANTS } from '../manifest/index.ts';
 import type { Alias, DeployedFunction, Deployment } from '../deploy/index.ts';
 import type { Evidence, LogLine, SecurityEvent } from '../evidence/index.ts';
 import type { Exchange, ExchangeRequest, ResponseSink } from '../instance/index.ts';
@@ -21,6 +22,7 @@ export function deploymentOf(app: string, id: string, routes: readonly RouteSpec
     entry: 'src/main.ts',
     routes,
     vars: {},
+    grants: NO_GRANTS,
     limits: {
       timeMs: LIMITS.functionTimeMsDefault.value,
       memoryBytes: LIMITS.functionMemoryBytesDefault.value,

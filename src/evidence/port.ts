@@ -41,6 +41,7 @@ export type SecurityEventKind =
   | 'sandbox.escape_attempt'
   | 'channel.violation'
   | 'control.refused'
+  | 'grant.denied'
   | 'deploy.refused'
   | 'platform.unsafe';
 

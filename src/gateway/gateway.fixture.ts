@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { LIMITS, systemClock } from '../contract/index.ts';
+import { NO_GRANTS } from '../manifest/index.ts';
 import type { CordonError } from '../contract/index.ts';
 import type { Alias, DeployedFunction, Deployment } from '../deploy/index.ts';
 import type { Evidence, LogLine, SecurityEvent } from '../evidence/index.ts';
@@ -43,6 +44,7 @@ export function manifestOf(
       entry: `src/${fn}.ts`,
       routes,
       vars: {},
+      grants: NO_GRANTS,
       limits: { ...FUNCTION_LIMITS, ...options.limits },
     })),
   };

@@ -70,14 +70,15 @@ export class Listener {
     this.#server = server;
   }
 
-  /** Resolves with the port once connections are accepted. Errors: CORDON_PORT_TAKEN, or as node gives them. */
+  /** Resolves with the port once connections are accepted. Errors: CORDON_PORT_TAKEN, CORDON_ADDRESS_REFUSED. */
   listen(address: { readonly host: string; readonly port: number }): Promise<{ readonly port: number }> {
     const server = this.#server;
     return new Promise((resolve, reject) => {
-      server.once('error', (error: NodeJS.ErrnoException) => {
-        const taken = error.code === 'EADDRINUSE';
-        const message = `The gateway cannot listen on ${address.host}:${address.port}, as the port is in use.`;
-        reject(taken ? new CordonError('CORDON_PORT_TAKEN', message, { cause: error }) : error);
+      server.once('error', (cause: NodeJS.ErrnoException) => {
+        const taken = cause.code === 'EADDRINUSE';
+        const why = taken ? 'the port is in use' : cause.message;
+        const message = `The gateway cannot listen on ${address.host}:${address.port}: ${why}.`;
+        reject(new CordonError(taken ? 'CORDON_PORT_TAKEN' : 'CORDON_ADDRESS_REFUSED', message, { cause }));
       });
       server.listen({ host: address.host, port: address.port }, () => {
         resolve({ port: (server.address() as AddressInfo).port });

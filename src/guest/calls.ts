@@ -1,4 +1,12 @@
-import { CALL_STREAM_BIT, FLAG, FRAME, decodeCredit, decodeHead, encodeCredit, encodeHead } from '../channel/index.ts';
+import {
+  CALL_STREAM_BIT,
+  FLAG,
+  FRAME,
+  decodeCredit,
+  decodeHead,
+  encodeCredit,
+  encodeHead,
+} from '../channel/index.ts';
 import type { CallHead, ReplyHead } from '../channel/index.ts';
 import { currentStream } from './console.ts';
 import type { Wire } from './wire.ts';
@@ -46,7 +54,13 @@ export class CallClient {
   }
 
   /** Asks the host. Rejects with `CapabilityError`, or with the signal's reason. */
-  call(capability: string, binding: string, operation: string, args: unknown, options: CallOptions = {}): Promise<CallResult> {
+  call(
+    capability: string,
+    binding: string,
+    operation: string,
+    args: unknown,
+    options: CallOptions = {},
+  ): Promise<CallResult> {
     const { body = null, signal = null } = options;
     if (signal?.aborted === true) return Promise.reject(asError(signal.reason));
     this.#lastId += 1;
@@ -186,7 +200,8 @@ class GuestCallStream {
   async #sendPieces(bytes: Uint8Array): Promise<void> {
     let offset = 0;
     while (offset < bytes.byteLength) {
-      while (this.#window <= 0 && !this.#over) await new Promise<void>((resolve) => (this.#windowOpened = resolve));
+      while (this.#window <= 0 && !this.#over)
+        await new Promise<void>((resolve) => (this.#windowOpened = resolve));
       if (this.#over) return;
       const end = Math.min(bytes.byteLength, offset + PIECE_BYTES_MAX, offset + this.#window);
       this.#wire.send(FRAME.data, 0, this.#id, bytes.slice(offset, end));

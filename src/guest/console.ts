@@ -24,7 +24,7 @@ export function installConsole(wire: Wire): void {
   console.table = (value) => write('info', [value]);
   console.warn = (...values) => write('warn', values);
   console.error = (...values) => write('error', values);
-  console.assert = (condition, ...values) => {
+  console.assert = (condition, ...values: unknown[]) => {
     if (!condition) write('error', ['Assertion failed:', ...values]);
   };
 }

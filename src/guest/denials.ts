@@ -9,7 +9,14 @@ const encoder = new TextEncoder();
 type Callable = (this: unknown, ...args: unknown[]) => unknown;
 
 /** Functions of the runtime that open sockets or ask for names. None of them can succeed in a sandbox. */
-const RUNTIME_FUNCTIONS = ['connect', 'connectTls', 'listen', 'listenTls', 'listenDatagram', 'resolveDns'] as const;
+const RUNTIME_FUNCTIONS = [
+  'connect',
+  'connectTls',
+  'listen',
+  'listenTls',
+  'listenDatagram',
+  'resolveDns',
+] as const;
 const CONSTRUCTORS = ['WebSocket', 'WebSocketStream', 'EventSource'] as const;
 
 /**

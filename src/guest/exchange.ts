@@ -82,7 +82,8 @@ export class GuestExchange {
     this.#request = new GuestRequest({
       method,
       url,
-      headers,
+      // The gateway took the handshake; code still has to see that one was asked for.
+      headers: (frame.flags & FLAG.webSocket) === 0 ? headers : [...headers, 'upgrade', 'websocket'],
       bytes: whole && frame.body.byteLength > 0 ? frame.body.slice() : null,
       stream: whole ? null : () => this.#bodyStream(),
     });
@@ -173,14 +174,16 @@ export class GuestExchange {
       this.#head(response, null, true);
       return;
     }
-    this.#head(response, null, false);
+    this.#head(response, null, false, whole?.byteLength);
     if (whole !== undefined) await this.#sendPieces(whole);
     else await this.#pump(body);
     this.#end();
   }
 
-  #head(response: Response, body: Uint8Array | null, last: boolean): void {
+  #head(response: Response, body: Uint8Array | null, last: boolean, length?: number): void {
     const headers: string[] = [];
+    if (length !== undefined && !response.headers.has('content-length'))
+      headers.push('content-length', String(length));
     let headerBytes = 0;
     for (const [name, value] of response.headers) {
       headers.push(name, value);

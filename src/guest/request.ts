@@ -114,7 +114,7 @@ export class GuestRequest {
       signal: this.#abortController().signal,
       body,
       ...(body === null ? {} : { duplex: 'half' }),
-    } as RequestInit);
+    });
     return this.#native;
   }
 

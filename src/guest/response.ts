@@ -1,4 +1,5 @@
-import { PairedSocket, WebSocketPair } from './websocket.ts';
+import type { PairedSocket } from './websocket.ts';
+import { WebSocketPair } from './websocket.ts';
 
 const NativeResponse = globalThis.Response;
 const encoder = new TextEncoder();

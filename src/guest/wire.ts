@@ -22,7 +22,10 @@ export class Wire {
   constructor(handle: FrameHandler) {
     const decoder = new FrameDecoder(HOST_PAYLOAD_BYTES_MAX);
     this.#socket = new Socket({ fd: CHANNEL_FD });
-    this.#socket.on('data', (chunk) => decoder.push(chunk, handle));
+    // The runtime hands out its own byte arrays, whose `slice` shares memory. A plain view copies on `slice`.
+    this.#socket.on('data', ({ buffer, byteOffset, byteLength }) =>
+      decoder.push(new Uint8Array(buffer, byteOffset, byteLength), handle),
+    );
     this.#socket.on('end', () => Deno.exit(0));
     this.#socket.on('close', () => Deno.exit(0));
     this.#socket.on('error', () => Deno.exit(0));

@@ -31,7 +31,6 @@ export class HostStream implements Exchange {
   // To the guest.
   #window = WINDOW_BYTES;
   #queue: Piece[] = [];
-  #queuedBytes = 0;
   #endQueued = false;
   #blocked = false;
   // From the guest.
@@ -132,7 +131,7 @@ export class HostStream implements Exchange {
       );
       return;
     }
-    if (!this.#take(body.byteLength)) return;
+    if (!this.#take(body.byteLength) || !this.#fits(headers)) return;
     this.#sink?.head(status, headers, body.byteLength > 0 ? body : null, this.#lastSeen);
   }
 
@@ -193,7 +192,6 @@ export class HostStream implements Exchange {
   #silence(): void {
     this.#sink = null;
     this.#queue = [];
-    this.#queuedBytes = 0;
   }
 
   /** Counts bytes of the answer. False when they are more than the limit; then the caller knows. */
@@ -202,14 +200,28 @@ export class HostStream implements Exchange {
     if (this.#allowance < 0) throw new ChannelViolation('a guest sent more than its window');
     this.#responseBytes += bytes;
     if (this.#responseBytes <= this.#responseBytesMax || this.#sink === null) return true;
+    this.#refuse();
+    return false;
+  }
+
+  /** Refuses an answer that announces more than the limit, while the caller can still be told. */
+  #fits(headers: FlatHeaders): boolean {
+    for (let index = 0; index + 1 < headers.length; index += 2) {
+      if (headers[index] !== 'content-length') continue;
+      const fits = Number(headers[index + 1]) <= this.#responseBytesMax;
+      if (!fits) this.#refuse();
+      return fits;
+    }
+    return true;
+  }
+
+  #refuse(): void {
     this.fail(new CordonError('CORDON_RESPONSE_TOO_LARGE'));
     this.#outbox.send(FRAME.abort, 0, this.id, null);
-    return false;
   }
 
   #enqueue(piece: Piece): void {
     this.#queue.push(piece);
-    this.#queuedBytes += piece.bytes.byteLength;
     this.#drain();
   }
 
@@ -219,7 +231,6 @@ export class HostStream implements Exchange {
       if (piece === undefined) break;
       this.#queue.shift();
       this.#window -= piece.bytes.byteLength;
-      this.#queuedBytes -= piece.bytes.byteLength;
       this.#outbox.send(FRAME.data, piece.flags, this.id, piece.bytes);
     }
     if (this.#queue.length > 0 || this.#sink === null) return;

@@ -38,7 +38,14 @@ export interface InstanceObserver {
 
 type State = 'booting' | 'anonymous' | 'assigning' | 'serving' | 'condemned' | 'gone';
 
-const quiet: InstanceObserver = { log() {}, available() {}, violated() {}, timedOut() {}, denied() {}, gone() {} };
+const quiet: InstanceObserver = {
+  log() {},
+  available() {},
+  violated() {},
+  timedOut() {},
+  denied() {},
+  gone() {},
+};
 
 /** One sandbox and the host's end of its channel. Anonymous until `assign`; then one function, for good. */
 export class Instance implements StreamOwner {

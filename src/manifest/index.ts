@@ -9,6 +9,17 @@ export { codeFrame } from './problem.ts';
 export type { ManifestProblem } from './problem.ts';
 export { nearest } from './suggest.ts';
 export { METHODS } from './schema.ts';
+export { BUCKET_OPERATIONS, KV_OPERATIONS, NO_GRANTS, QUEUE_OPERATIONS } from './grants.ts';
+export type {
+  BucketGrant,
+  ConnectGrant,
+  FetchGrant,
+  Grants,
+  KvGrant,
+  QueueGrant,
+  SecretGrant,
+  ServiceGrant,
+} from './grants.ts';
 export type {
   FunctionLimits,
   FunctionSpec,

@@ -1,3 +1,4 @@
+import { resolveGrants } from './grants.ts';
 import { LIMITS } from '../contract/index.ts';
 import { checkDocument } from './check.ts';
 import { parseDocument } from './document.ts';
@@ -40,6 +41,7 @@ function resolveDefaults(parsed: ParsedManifest): Manifest {
           auth: route.auth,
         })),
         vars: { ...fn.vars },
+        grants: resolveGrants(fn.grants),
         limits: {
           timeMs: fn.limits?.time ?? LIMITS.functionTimeMsDefault.value,
           memoryBytes: fn.limits?.memory ?? LIMITS.functionMemoryBytesDefault.value,

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { LIMITS } from '../contract/index.ts';
+import { grantsSchema } from './grants.ts';
+import type { Grants } from './grants.ts';
 import { byteSize, duration } from './units.ts';
 
 const NAME = /^[a-z][a-z0-9-]{0,62}$/;
@@ -46,6 +48,7 @@ const functionSchema = z.strictObject({
     .record(z.string().regex(/^[A-Z][A-Z0-9_]{0,63}$/), z.string().max(8192))
     .optional()
     .describe('Plain values for `env`. Not for secrets.'),
+  grants: grantsSchema.optional().describe('What the function may do besides computing. Default: nothing.'),
   limits: limits.optional(),
 });
 
@@ -92,6 +95,7 @@ export interface FunctionSpec {
   readonly entry: string;
   readonly routes: readonly RouteSpec[];
   readonly vars: Readonly<Record<string, string>>;
+  readonly grants: Grants;
   readonly limits: FunctionLimits;
 }
 

@@ -1,13 +1,5 @@
 /** Kinds of things that a grant is about; `binding` when the code does not show which kind a binding is. */
-export type Capability =
-  | 'kv'
-  | 'bucket'
-  | 'queue'
-  | 'service'
-  | 'secret'
-  | 'fetch'
-  | 'connect'
-  | 'binding';
+export type Capability = 'kv' | 'bucket' | 'queue' | 'service' | 'secret' | 'fetch' | 'connect' | 'binding';
 
 /** Where in the sources; in the bundle itself, as file `bundle`, without a source map. Lines and columns from 1. */
 export interface Place {

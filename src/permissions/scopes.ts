@@ -1,4 +1,11 @@
-import { childrenOf, isFunction, type FrameNode, type Oxc, type SyntaxNode } from './syntax.ts';
+import {
+  childrenOf,
+  isFunction,
+  type FrameNode,
+  type FunctionNode,
+  type Oxc,
+  type SyntaxNode,
+} from './syntax.ts';
 
 /** One variable. */
 export interface Declaration {
@@ -91,7 +98,10 @@ class Resolver {
         return this.#children(node, inner);
       }
       case 'CatchClause':
-        return this.#children(node, child(scope, scope.owner, node.param === null ? [] : patternNames(node.param)));
+        return this.#children(
+          node,
+          child(scope, scope.owner, node.param === null ? [] : patternNames(node.param)),
+        );
       default:
         return this.#children(node, scope);
     }
@@ -114,8 +124,7 @@ class Resolver {
     }
   }
 
-  #function(node: SyntaxNode & Oxc.Node, scope: Scope): void {
-    if (!isFunction(node)) return;
+  #function(node: FunctionNode, scope: Scope): void {
     // The name of a declaration belongs to the scope around it, that of an expression to itself.
     if (node.id !== null && node.type === 'FunctionDeclaration') this.#visit(node.id, scope);
     const named = node.type === 'FunctionExpression' && node.id !== null ? [node.id.name] : [];
@@ -130,8 +139,9 @@ class Resolver {
     if (node.type !== 'ArrowFunctionExpression') this.#functions.push(node);
     if (named.length > 0 && node.id !== null) this.#visit(node.id, inner);
     for (const parameter of node.params) this.#visit(parameter, inner);
-    if (node.body !== null) this.#children(node.body, inner);
-    if (node.body !== null && node.body.type !== 'BlockStatement') this.#visit(node.body, inner);
+    // The body of a function has no scope besides that of its parameters.
+    if (node.body?.type === 'BlockStatement') this.#children(node.body, inner);
+    else if (node.body !== null) this.#visit(node.body, inner);
     if (node.type !== 'ArrowFunctionExpression') this.#functions.pop();
   }
 }

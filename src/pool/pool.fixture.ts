@@ -1,4 +1,5 @@
 import { LIMITS } from '../contract/index.ts';
+import { NO_GRANTS } from '../manifest/index.ts';
 import type { CordonError } from '../contract/index.ts';
 import type { DeployedFunction, Deployment } from '../deploy/index.ts';
 import type { Evidence, SecurityEvent } from '../evidence/index.ts';
@@ -85,7 +86,14 @@ export function deploy(
   vars: Record<string, string> = {},
 ): { deployment: Deployment; fn: DeployedFunction } {
   const name = `f${functions++}`;
-  const spec = { name, entry: 'a.ts', routes: [], vars, limits: { ...defaultLimits, ...limits } };
+  const spec = {
+    name,
+    entry: 'a.ts',
+    routes: [],
+    vars,
+    grants: NO_GRANTS,
+    limits: { ...defaultLimits, ...limits },
+  };
   const fn = {
     spec,
     format: 'script',

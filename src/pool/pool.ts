@@ -1,8 +1,7 @@
 import { CordonError, LIMITS } from '../contract/index.ts';
 import type { BundleCheck, BundleChecker, DeployedFunction, Deployment } from '../deploy/index.ts';
 import type { Evidence } from '../evidence/index.ts';
-import { Instance } from '../instance/index.ts';
-import type { Exchange, ExchangeRequest, InstanceObserver, ResponseSink } from '../instance/index.ts';
+import type { Exchange, ExchangeRequest, Instance, InstanceObserver, ResponseSink } from '../instance/index.ts';
 import type { ObjectStore } from '../object/index.ts';
 import type { Isolation } from '../sandbox/index.ts';
 import { AnonymousPool } from './anonymous-pool.ts';

@@ -100,7 +100,12 @@ export class ChildSandbox implements Sandbox {
     return { reason: this.#reason(code, signal, outOfMemory, text), code, signal, stderr: text };
   }
 
-  #reason(code: number | null, signal: NodeJS.Signals | null, outOfMemory: boolean, stderr: string): ExitReason {
+  #reason(
+    code: number | null,
+    signal: NodeJS.Signals | null,
+    outOfMemory: boolean,
+    stderr: string,
+  ): ExitReason {
     if (outOfMemory) return 'memory';
     const { SIGSYS, SIGABRT, SIGTRAP, SIGILL, SIGSEGV } = constants.signals;
     const ended = (number: number): boolean =>

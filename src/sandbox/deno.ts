@@ -4,9 +4,13 @@ import { dirname, join } from 'node:path';
 
 const MIB = 1024 * 1024;
 /** What a runtime takes besides its heap: code, stacks, buffers of the channel. */
-const OUTSIDE_HEAP_MIB = 40;
-const HEAP_SHARE_MAX = 0.75;
-const HEAP_MIB_MIN = 16;
+const OUTSIDE_HEAP_MIB = 36;
+const OLD_SHARE_MAX = 0.75;
+const OLD_MIB_MIN = 16;
+/** The young generation of V8 is two semi-spaces and one more for large objects. */
+const YOUNG_SEMI_SPACES = 3;
+const SEMI_SPACE_SHARE = 1 / 64;
+const SEMI_SPACE_MIB_MAX = 8;
 
 /** The runtime that comes as a package. */
 export interface DenoBinary {
@@ -29,7 +33,15 @@ export function findDeno(): DenoBinary {
 export function denoArguments(harness: string, memoryBytesMax: number): string[] {
   return [
     'run',
-    ...['--no-prompt', '--cached-only', '--no-remote', '--no-npm', '--no-lock', '--no-config', '--no-code-cache'],
+    ...[
+      '--no-prompt',
+      '--cached-only',
+      '--no-remote',
+      '--no-npm',
+      '--no-lock',
+      '--no-config',
+      '--no-code-cache',
+    ],
     ...['--deny-run', '--deny-ffi', '--deny-net', '--deny-read', '--deny-write', '--deny-import'],
     ...['--allow-env', '--allow-sys=hostname'],
     `--v8-flags=${v8Flags(memoryBytesMax).join(',')}`,
@@ -51,15 +63,20 @@ export function withPrelude(harness: string): string {
   return `for (const name of Object.keys(Deno.env.toObject())) Deno.env.delete(name);\n${harness}`;
 }
 
-/** Lets V8 collect before the kernel has to kill. */
-function v8Flags(memoryBytesMax: number): string[] {
+/** Sizes the heap so that V8 collects before the kernel has to kill. */
+export function v8Flags(memoryBytesMax: number): string[] {
   const mib = memoryBytesMax / MIB;
-  const heap = Math.max(HEAP_MIB_MIN, Math.floor(Math.min(mib - OUTSIDE_HEAP_MIB, mib * HEAP_SHARE_MAX)));
+  const semiSpace = Math.min(SEMI_SPACE_MIB_MAX, Math.max(1, Math.floor(mib * SEMI_SPACE_SHARE)));
+  const young = YOUNG_SEMI_SPACES * semiSpace;
+  const old = Math.max(
+    OLD_MIB_MIN,
+    Math.floor(Math.min(mib - OUTSIDE_HEAP_MIB - young, mib * OLD_SHARE_MAX)),
+  );
   return [
-    `--max-old-space-size=${heap}`,
-    // A small young generation costs throughput of garbage collection and saves memory of idle sandboxes.
+    `--max-old-space-size=${old}`,
+    // An idle sandbox keeps the smallest young generation, a busy one may grow it.
     '--min-semi-space-size=1',
-    '--max-semi-space-size=1',
+    `--max-semi-space-size=${semiSpace}`,
     // The harness collects once before it says that it is ready.
     '--expose-gc',
   ];

@@ -119,7 +119,12 @@ function childrenOf(pid: number): number[] {
 /** A field of /proc/PID/status. */
 export function statusOf(pid: number, field: string): string {
   const lines = readFileSync(`/proc/${pid}/status`, 'utf8').split('\n');
-  return lines.find((line) => line.startsWith(`${field}:`))?.slice(field.length + 1).trim() ?? '';
+  return (
+    lines
+      .find((line) => line.startsWith(`${field}:`))
+      ?.slice(field.length + 1)
+      .trim() ?? ''
+  );
 }
 
 export function isAlive(pid: number): boolean {

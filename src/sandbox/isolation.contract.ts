@@ -33,7 +33,10 @@ function lifecycle(isolation: () => Isolation, confines: boolean): void {
     assert.equal(isolation().confines, confines);
     const requirements = await isolation().requirements();
     assert.ok(requirements.length > 0);
-    assert.deepEqual(requirements.filter(({ ok }) => !ok), []);
+    assert.deepEqual(
+      requirements.filter(({ ok }) => !ok),
+      [],
+    );
   });
 
   test('a sandbox starts and the channel carries bytes both ways', async () => {
@@ -154,7 +157,14 @@ function reach(isolation: () => Isolation): void {
 
   test('no file of the host can be read, written or listed', async () => {
     const guest = await Guest.start(isolation());
-    for (const path of ['/etc/passwd', '/proc/1/environ', '/proc/self/maps', '/sys/kernel', '/dev/mem', '/root']) {
+    for (const path of [
+      '/etc/passwd',
+      '/proc/1/environ',
+      '/proc/self/maps',
+      '/sys/kernel',
+      '/dev/mem',
+      '/root',
+    ]) {
       await refused(guest, `return Deno.readTextFileSync('${path}')`);
       await refused(guest, `return process.getBuiltinModule('node:fs').readFileSync('${path}')`);
       await refused(guest, `return [...Deno.readDirSync('${path}')]`);
@@ -172,10 +182,7 @@ function reach(isolation: () => Isolation): void {
     await refused(guest, "Deno.listen({ hostname: '127.0.0.1', port: 0 })");
     await refused(guest, "await fetch('http://169.254.169.254/')");
     await refused(guest, "await Deno.resolveDns('localhost', 'A', { nameServer: { ipAddr: '127.0.0.1' } })");
-    await refused(
-      guest,
-      "await process.getBuiltinModule('node:dns').promises.lookup('example.com')",
-    );
+    await refused(guest, "await process.getBuiltinModule('node:dns').promises.lookup('example.com')");
     await refused(
       guest,
       `await new Promise((resolve, reject) =>
@@ -229,7 +236,9 @@ function identity(isolation: () => Isolation): void {
     assert.equal(descriptors.get(1), '/dev/null');
     assert.match(descriptors.get(2) ?? '', /^(socket|pipe):/);
     assert.match(descriptors.get(3) ?? '', /^socket:/);
-    const paths = [...descriptors].filter(([number, target]) => number > 3 && target.startsWith('/') && target !== '/dev/null');
+    const paths = [...descriptors].filter(
+      ([number, target]) => number > 3 && target.startsWith('/') && target !== '/dev/null',
+    );
     assert.deepEqual(paths, []);
     await guest.end();
   });
@@ -268,7 +277,10 @@ function bombs(isolation: () => Isolation): void {
     const [bomb, neighbour] = await Promise.all([Guest.start(isolation()), Guest.start(isolation())]);
     const pid = innermost(bomb);
     let most = 0;
-    const watch = setInterval(() => (most = Math.max(most, Number(isAlive(pid) ? statusOf(pid, 'Threads') : 0))), 5);
+    const watch = setInterval(
+      () => (most = Math.max(most, Number(isAlive(pid) ? statusOf(pid, 'Threads') : 0))),
+      5,
+    );
     await bomb
       .run(
         `const code = 'data:text/javascript,setInterval(() => 0, 1000)';

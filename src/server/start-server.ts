@@ -80,7 +80,6 @@ async function compose(options: ServerOptions, closers: Closers): Promise<Runnin
   });
   closers.add(() => deployer.close());
 
-  const firstToken = await ensureFirstToken(store, clock);
   await warm;
   const gateway = createGateway({
     dispatcher: pool,
@@ -116,6 +115,8 @@ async function compose(options: ServerOptions, closers: Closers): Promise<Runnin
   });
   const controlUrl = urlOf(options.control.host, (await control.listen(options.control)).port);
   closers.add(() => control.close());
+  // Last of all: a token that is made by a start that fails would never be shown to anybody.
+  const firstToken = await ensureFirstToken(store, clock);
   return { gatewayUrl, controlUrl, firstToken, isolation: name, confines, close: () => closers.close() };
 }
 

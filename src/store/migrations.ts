@@ -110,6 +110,7 @@ function createVaultTables(
       .addColumn('seen', time, (column) => column.notNull())
       .addColumn('rewritten', time, (column) => column.notNull())
       .addColumn('broken', time, (column) => column.notNull())
+      .addColumn('started_at', time, (column) => column.notNull())
       .addColumn('done_at', time)
       .addPrimaryKeyConstraint('reseals_key', ['project', 'place']),
     schema

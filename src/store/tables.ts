@@ -103,6 +103,7 @@ interface ResealsTable {
   readonly seen: number;
   readonly rewritten: number;
   readonly broken: number;
+  readonly started_at: number;
   readonly done_at: number | null;
 }
 

@@ -65,7 +65,10 @@ export class DataKey {
   /** Takes `bytes` over and erases them. */
   constructor(context: KeyContext, bytes: Uint8Array, options: DataKeyOptions = {}) {
     if (bytes.byteLength !== KEY_BYTES) {
-      throw new CordonError('CORDON_KEY_REFUSED', `A data key has ${bytes.byteLength} bytes, not ${KEY_BYTES}.`);
+      throw new CordonError(
+        'CORDON_KEY_REFUSED',
+        `A data key has ${bytes.byteLength} bytes, not ${KEY_BYTES}.`,
+      );
     }
     this.context = context;
     this.#key = createSecretKey(bytes);

@@ -43,11 +43,7 @@ export class KeyTable {
     await this.#store.commit([
       {
         // Changes nothing unless the mark is there.
-        ...db
-          .updateTable('shredded_projects')
-          .set({ project })
-          .where('project', '=', project)
-          .compile(),
+        ...db.updateTable('shredded_projects').set({ project }).where('project', '=', project).compile(),
         changes: 0,
       },
       db
@@ -66,13 +62,26 @@ export class KeyTable {
   /** Overwrites and deletes the keys of a project, and marks it, in one transaction. */
   async shred(project: string, now: number): Promise<void> {
     const db = this.#db();
-    // Overwritten in place first: deleting alone would leave the bytes in the free space of the page.
-    const nothing = new Uint8Array(0);
+    const overwrites = await Promise.all(
+      (['data_keys', 'data_key_rewraps'] as const).map(async (table) => {
+        const rows = await this.#store.query<Pick<KeyRow, 'version' | 'wrapped'>>(
+          db.selectFrom(table).select(['version', 'wrapped']).where('project', '=', project).compile(),
+        );
+        // In place, so at the same length: deleting alone leaves the bytes in the free space of the page.
+        return rows.map(({ version, wrapped }) =>
+          db
+            .updateTable(table)
+            .set({ wrapped: new Uint8Array(wrapped.byteLength) })
+            .where('project', '=', project)
+            .where('version', '=', version)
+            .compile(),
+        );
+      }),
+    );
     await this.#store.commit([
-      ...(['data_keys', 'data_key_rewraps'] as const).flatMap((table) => [
-        db.updateTable(table).set({ wrapped: nothing }).where('project', '=', project).compile(),
-        db.deleteFrom(table).where('project', '=', project).compile(),
-      ]),
+      ...overwrites.flat(),
+      db.deleteFrom('data_keys').where('project', '=', project).compile(),
+      db.deleteFrom('data_key_rewraps').where('project', '=', project).compile(),
       db.deleteFrom('reseals').where('project', '=', project).compile(),
       db
         .insertInto('shredded_projects')
@@ -86,11 +95,7 @@ export class KeyTable {
     const db = this.#db();
     await this.#store.commit(
       (['data_keys', 'data_key_rewraps'] as const).map((table) =>
-        db
-          .deleteFrom(table)
-          .where('project', '=', project)
-          .where('version', 'in', versions)
-          .compile(),
+        db.deleteFrom(table).where('project', '=', project).where('version', 'in', versions).compile(),
       ),
     );
   }

@@ -48,7 +48,8 @@ export class Keyrings {
   /** The key when it is in memory and known to exist, at once. */
   find(project: string, wanted: Wanted): DataKey | null {
     const ring = this.#rings.get(project);
-    if (ring === undefined || this.#clock.monotonic() - ring.checkedAt > LIMITS.keyRefreshMs.value) return null;
+    if (ring === undefined || this.#clock.monotonic() - ring.checkedAt > LIMITS.keyRefreshMs.value)
+      return null;
     return ring.keys.get(wanted === 'current' ? ring.current : wanted) ?? null;
   }
 
@@ -59,7 +60,9 @@ export class Keyrings {
     const id = `${wanted} ${project}`;
     let loading = this.#loading.get(id);
     if (loading === undefined) {
-      loading = this.#inTurn(project, () => this.#load(project, wanted)).finally(() => this.#loading.delete(id));
+      loading = this.#inTurn(project, () => this.#load(project, wanted)).finally(() =>
+        this.#loading.delete(id),
+      );
       this.#loading.set(id, loading);
     }
     return loading;
@@ -140,9 +143,17 @@ export class Keyrings {
     const [newest] = rows;
     if (newest === undefined && wanted === 'current') {
       this.#drop(project);
-      const key = await this.#create({ project, version: 1 });
-      this.#keep(project, key);
-      return key;
+      try {
+        const key = await this.#create({ project, version: 1 });
+        this.#keep(project, key);
+        return key;
+      } catch (error) {
+        // Another process made it, or shredded the project.
+        if (error instanceof CordonError && error.code === 'CORDON_STORE_CONFLICT') {
+          return this.#load(project, wanted);
+        }
+        throw error;
+      }
     }
     const row = wanted === 'current' ? newest : rows.find(({ version }) => version === wanted);
     const ring = this.#refresh(project, rows);
@@ -240,5 +251,8 @@ export function unknownWrapper(id: string): CordonError {
 
 function checkLength(bytes: Uint8Array, { id }: KeyWrapper): Uint8Array {
   if (bytes.byteLength === KEY_BYTES) return bytes;
-  throw new CordonError('CORDON_KEY_REFUSED', `The master key ${id} unwrapped ${bytes.byteLength} bytes, not ${KEY_BYTES}.`);
+  throw new CordonError(
+    'CORDON_KEY_REFUSED',
+    `The master key ${id} unwrapped ${bytes.byteLength} bytes, not ${KEY_BYTES}.`,
+  );
 }

@@ -25,10 +25,16 @@ export class Resealing {
     return results;
   }
 
-  /** The next run looks at everything again. */
-  async restart(project: string): Promise<void> {
+  /** The next run looks at everything again, unless it was begun after `before` and found nothing broken. */
+  async restart(project: string, before: number): Promise<void> {
     const db = queryBuilder(this.#store.dialect);
-    await this.#store.commit([db.deleteFrom('reseals').where('project', '=', project).compile()]);
+    await this.#store.commit([
+      db
+        .deleteFrom('reseals')
+        .where('project', '=', project)
+        .where((row) => row.or([row('started_at', '<', before), row('broken', '>', 0)]))
+        .compile(),
+    ]);
   }
 
   async #walk(
@@ -70,17 +76,19 @@ export class Resealing {
         .compile(),
     );
     if (row !== undefined && Number(row.version) === version) {
-      const { seen, rewritten, broken, done_at } = row;
+      const { seen, rewritten, broken, started_at, done_at } = row;
       return {
         ...row,
         version,
         seen: Number(seen),
         rewritten: Number(rewritten),
         broken: Number(broken),
+        started_at: Number(started_at),
         done_at: done_at === null ? null : Number(done_at),
       };
     }
-    return { project, place, version, cursor: null, seen: 0, rewritten: 0, broken: 0, done_at: null };
+    const nothing = { cursor: null, seen: 0, rewritten: 0, broken: 0, done_at: null };
+    return { project, place, version, ...nothing, started_at: this.#clock.now() };
   }
 
   async #save(state: State): Promise<void> {

@@ -53,6 +53,8 @@ class StoreVault implements Vault {
   readonly #keyrings: Keyrings;
   readonly #resealing: Resealing;
   readonly #clock: Clock;
+  /** The last that was begun: one at a time. */
+  #masterRotation: Promise<unknown> = Promise.resolve();
 
   constructor(keyrings: Keyrings, resealing: Resealing, clock: Clock) {
     this.#keyrings = keyrings;
@@ -95,10 +97,21 @@ class StoreVault implements Vault {
     place: string,
     source: AsyncIterable<Uint8Array>,
   ): AsyncGenerator<Uint8Array> {
-    const { header, rest } = await takeHeader(source);
-    const { version, salt } = readStreamHeader(header);
-    const key = await this.#keyrings.get(project, version);
-    yield* openChunks(key.streamCipher(place, salt), rest);
+    const iterator = source[Symbol.asyncIterator]();
+    try {
+      let taken = Buffer.alloc(0);
+      while (taken.length < STREAM_HEADER_BYTES) {
+        const next = await iterator.next();
+        if (next.done === true) throw broken();
+        taken = Buffer.concat([taken, next.value]);
+      }
+      const { version, salt } = readStreamHeader(taken);
+      const key = await this.#keyrings.get(project, version);
+      const rest = following(taken.subarray(STREAM_HEADER_BYTES), iterator);
+      yield* openChunks(key.streamCipher(place, salt), rest);
+    } finally {
+      await iterator.return?.();
+    }
   }
 
   async *openRange(
@@ -107,6 +120,10 @@ class StoreVault implements Vault {
     source: SealedSource,
     range: ByteRange,
   ): AsyncGenerator<Uint8Array> {
+    const { start, end } = range;
+    if (!Number.isSafeInteger(start) || !Number.isSafeInteger(end) || start < 0 || end < start) {
+      throw new CordonError('CORDON_INTERNAL', `Cannot read the range from ${start} to ${end}.`);
+    }
     if (source.size < STREAM_HEADER_BYTES) throw broken();
     const { version, salt } = readStreamHeader(bufferOf(await source.read(0, STREAM_HEADER_BYTES)));
     const key = await this.#keyrings.get(project, version);
@@ -149,7 +166,7 @@ class StoreVault implements Vault {
         `Cannot forget data keys of ${project}: one was retired less than ${LIMITS.retiredKeyGraceMs.value} ms ago.`,
       );
     }
-    await this.#resealing.restart(project);
+    await this.#resealing.restart(project, youngest + LIMITS.retiredKeyGraceMs.value);
     const progress = await this.reseal(project, places, options);
     const stuck = progress.find(({ broken }) => broken > 0);
     if (stuck !== undefined) {
@@ -167,7 +184,10 @@ class StoreVault implements Vault {
   }
 
   rotateMaster(wrapper: KeyWrapper, options: WorkOptions<MasterRotationProgress> = {}): Promise<number> {
-    return rotateMaster(this.#keyrings, wrapper, options);
+    const before = this.#masterRotation.catch(() => undefined);
+    const rotation = before.then(() => rotateMaster(this.#keyrings, wrapper, options));
+    this.#masterRotation = rotation;
+    return rotation;
   }
 
   shredProject(project: string): Promise<void> {
@@ -175,24 +195,10 @@ class StoreVault implements Vault {
   }
 }
 
-/** The header of a stream, and what follows it. */
-async function takeHeader(
-  source: AsyncIterable<Uint8Array>,
-): Promise<{ header: Buffer; rest: AsyncIterable<Uint8Array> }> {
-  const iterator = source[Symbol.asyncIterator]();
-  let taken = Buffer.alloc(0);
-  while (taken.length < STREAM_HEADER_BYTES) {
-    const next = await iterator.next();
-    if (next.done === true) throw broken();
-    taken = Buffer.concat([taken, next.value]);
-  }
-  async function* rest(): AsyncGenerator<Uint8Array> {
-    try {
-      yield taken.subarray(STREAM_HEADER_BYTES);
-      for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) yield next.value;
-    } finally {
-      await iterator.return?.();
-    }
-  }
-  return { header: taken.subarray(0, STREAM_HEADER_BYTES), rest: rest() };
+async function* following(
+  first: Uint8Array,
+  iterator: AsyncIterator<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  yield first;
+  for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) yield next.value;
 }

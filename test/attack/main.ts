@@ -83,7 +83,17 @@ function line(cells: readonly string[]): string {
 function show(row: RowReport): void {
   const flag = (value: boolean, good: boolean): string => (value === good ? String(value) : `${value} !`);
   const { id, blocked, harmed, falsePositive, event, ms } = row;
-  console.log(line([id, flag(blocked, true), flag(harmed, false), flag(falsePositive, false), event ?? '-', `${ms} ms`, row.title]));
+  console.log(
+    line([
+      id,
+      flag(blocked, true),
+      flag(harmed, false),
+      flag(falsePositive, false),
+      event ?? '-',
+      `${ms} ms`,
+      row.title,
+    ]),
+  );
   if (!passes(row)) console.log(`     ${row.detail}`);
 }
 
@@ -102,5 +112,7 @@ try {
   if (json !== undefined) await writeFile(json, `${JSON.stringify({ rows: reports }, null, 2)}\n`);
 }
 const failed = reports.filter((row) => !passes(row));
-console.log(`${reports.length - failed.length} of ${reports.length} attacks blocked, harmless, without a false positive`);
+console.log(
+  `${reports.length - failed.length} of ${reports.length} attacks blocked, harmless, without a false positive`,
+);
 process.exitCode = failed.length > 0 || reports.length === 0 ? 1 : 0;

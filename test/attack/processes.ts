@@ -64,7 +64,10 @@ export function residentBytes(pid: number): number {
 }
 
 /** Waits until a condition holds. False when it did not in time. */
-export async function eventually(condition: () => boolean | Promise<boolean>, waitMs: number): Promise<boolean> {
+export async function eventually(
+  condition: () => boolean | Promise<boolean>,
+  waitMs: number,
+): Promise<boolean> {
   const deadline = Date.now() + waitMs;
   for (;;) {
     if (await condition()) return true;

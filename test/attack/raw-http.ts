@@ -19,7 +19,11 @@ export interface RawOptions {
 }
 
 /** Writes bytes to a port and returns what comes back until the server closes or the time is over. */
-export function rawRequest(url: string, bytes: string | Uint8Array, options: RawOptions = {}): Promise<RawAnswer> {
+export function rawRequest(
+  url: string,
+  bytes: string | Uint8Array,
+  options: RawOptions = {},
+): Promise<RawAnswer> {
   const { hostname, port } = new URL(url);
   const start = performance.now();
   return new Promise((resolve) => {

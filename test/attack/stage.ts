@@ -23,11 +23,26 @@ const eventsSchema = z.object({
   ),
 });
 const logsSchema = z.object({
-  lines: z.array(z.object({ sequence: z.number(), source: z.string(), request: z.string().nullable(), message: z.string() })),
+  lines: z.array(
+    z.object({
+      sequence: z.number(),
+      source: z.string(),
+      request: z.string().nullable(),
+      message: z.string(),
+    }),
+  ),
 });
 const statusSchema = z.object({
   pool: z.object({ warm: z.number(), booting: z.number(), size: z.number() }),
-  instances: z.array(z.object({ id: z.string(), app: z.string(), function: z.string(), pid: z.number(), requestsInFlight: z.number() })),
+  instances: z.array(
+    z.object({
+      id: z.string(),
+      app: z.string(),
+      function: z.string(),
+      pid: z.number(),
+      requestsInFlight: z.number(),
+    }),
+  ),
   requestsWaiting: z.number(),
 });
 const countSchema = z.object({ born: z.string(), hits: z.array(z.string()) });
@@ -108,7 +123,10 @@ export class Stage {
   // ── callers ──
 
   async call(path: string, init: RequestInit = {}): Promise<Answer> {
-    const response = await fetch(this.gateway + path, { signal: AbortSignal.timeout(CALL_TIMEOUT_MS), ...init });
+    const response = await fetch(this.gateway + path, {
+      signal: AbortSignal.timeout(CALL_TIMEOUT_MS),
+      ...init,
+    });
     return { status: response.status, headers: response.headers, text: await response.text() };
   }
 
@@ -135,7 +153,9 @@ export class Stage {
 
   /** Runs a set of attempts inside of the attacker's function: each name with what came of it. */
   async probe(name: string, query: Record<string, string> = {}): Promise<Record<string, string>> {
-    const { status, text } = await this.call(`/attacker/probe/${name}?${new URLSearchParams(query).toString()}`);
+    const { status, text } = await this.call(
+      `/attacker/probe/${name}?${new URLSearchParams(query).toString()}`,
+    );
     if (status !== 200) throw new Error(`the probe ${name} ended with ${status}: ${text}`);
     return probeSchema.parse(JSON.parse(text));
   }
@@ -157,17 +177,27 @@ export class Stage {
     await action().finally(() => (running = false));
     await watching;
     times.sort((a, b) => a - b);
-    const at = (share: number): number => Math.round(times[Math.min(times.length - 1, Math.floor(times.length * share))] ?? 0);
+    const at = (share: number): number =>
+      Math.round(times[Math.min(times.length - 1, Math.floor(times.length * share))] ?? 0);
     return { calls: times.length, failed, p99Ms: at(0.99), worstMs: at(1) };
   }
 
   // ── the operator ──
 
-  async control(method: string, path: string, body?: Uint8Array | object, headers: Record<string, string> = {}): Promise<Answer> {
+  async control(
+    method: string,
+    path: string,
+    body?: Uint8Array | object,
+    headers: Record<string, string> = {},
+  ): Promise<Answer> {
     const isJson = body !== undefined && typeof body === 'object' && !(body instanceof Uint8Array);
     const response = await fetch(this.server.controlUrl + path, {
       method,
-      headers: { authorization: `Bearer ${this.token}`, ...(isJson ? { 'content-type': 'application/json' } : {}), ...headers },
+      headers: {
+        authorization: `Bearer ${this.token}`,
+        ...(isJson ? { 'content-type': 'application/json' } : {}),
+        ...headers,
+      },
       ...(body === undefined ? {} : { body: body instanceof Uint8Array ? body : JSON.stringify(body) }),
     });
     return { status: response.status, headers: response.headers, text: await response.text() };
@@ -175,7 +205,9 @@ export class Stage {
 
   /** Posts an archive to an app's deployments. */
   deployTar(app: string, archive: Buffer): Promise<Answer> {
-    return this.control('POST', `/v1/apps/${app}/deployments`, new Uint8Array(archive), { 'content-type': 'application/x-tar' });
+    return this.control('POST', `/v1/apps/${app}/deployments`, new Uint8Array(archive), {
+      'content-type': 'application/x-tar',
+    });
   }
 
   async deployFolder(folder: string): Promise<void> {
@@ -200,7 +232,10 @@ export class Stage {
   }
 
   async logs(query: Record<string, string>): Promise<z.output<typeof logsSchema>['lines']> {
-    const { text } = await this.control('GET', `/v1/logs?${new URLSearchParams({ limit: '1000', ...query }).toString()}`);
+    const { text } = await this.control(
+      'GET',
+      `/v1/logs?${new URLSearchParams({ limit: '1000', ...query }).toString()}`,
+    );
     return logsSchema.parse(JSON.parse(text)).lines;
   }
 
@@ -239,7 +274,11 @@ export class Stage {
 }
 
 /** Code and id of the error that an answer tells; empty text where it tells none. */
-export function errorOf(text: string): { readonly code: string; readonly id: string; readonly message: string } {
+export function errorOf(text: string): {
+  readonly code: string;
+  readonly id: string;
+  readonly message: string;
+} {
   try {
     return errorSchema.parse(JSON.parse(text)).error;
   } catch {

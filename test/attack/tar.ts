@@ -18,7 +18,11 @@ export interface TarEntry {
 export function makeTar(entries: readonly TarEntry[]): Buffer {
   const blocks = entries.flatMap((entry) => {
     const body = Buffer.from(entry.body ?? '');
-    return [header(entry, body.byteLength), body, Buffer.alloc((BLOCK_BYTES - (body.byteLength % BLOCK_BYTES)) % BLOCK_BYTES)];
+    return [
+      header(entry, body.byteLength),
+      body,
+      Buffer.alloc((BLOCK_BYTES - (body.byteLength % BLOCK_BYTES)) % BLOCK_BYTES),
+    ];
   });
   return Buffer.concat([...blocks, Buffer.alloc(2 * BLOCK_BYTES)]);
 }
@@ -41,10 +45,18 @@ function header(entry: TarEntry, bytes: number): Buffer {
 }
 
 /** A deployable app with one function at `/name`, as files for `makeTar`. */
-export function plainApp(name: string, source: string, settings: { readonly auth?: string | null; readonly limits?: object } = {}): TarEntry[] {
+export function plainApp(
+  name: string,
+  source: string,
+  settings: { readonly auth?: string | null; readonly limits?: object } = {},
+): TarEntry[] {
   const auth = settings.auth === undefined ? 'public' : settings.auth;
   const route = { path: `/${name}`, ...(auth === null ? {} : { auth }) };
-  const main = { entry: 'main.js', routes: [route], ...(settings.limits === undefined ? {} : { limits: settings.limits }) };
+  const main = {
+    entry: 'main.js',
+    routes: [route],
+    ...(settings.limits === undefined ? {} : { limits: settings.limits }),
+  };
   return [
     { name: 'cordon.jsonc', body: JSON.stringify({ name, functions: { main } }) },
     { name: 'main.js', body: source },

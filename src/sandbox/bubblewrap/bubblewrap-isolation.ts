@@ -87,7 +87,9 @@ class BubblewrapIsolation implements Isolation {
       };
       const groups = openControlGroups(findControlGroups(readWhereabouts()));
       groups.removeStale();
-      const { file } = makeLauncher(GUEST_PATHS.runtime, RESOURCE_LIMITS, (exec) => compileFilter(syscallRules(exec)));
+      const { file } = makeLauncher(GUEST_PATHS.runtime, RESOURCE_LIMITS, (exec) =>
+        compileFilter(syscallRules(exec)),
+      );
       const root = await makeRuntimeRoot({
         directory: this.#directory,
         binary: this.#options.runtime ?? findDeno(),
@@ -97,18 +99,26 @@ class BubblewrapIsolation implements Isolation {
       this.#prepared = { root, programs, groups };
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause);
-      throw new CordonError('CORDON_SANDBOX_UNAVAILABLE', `Cannot make sandboxes on this machine: ${why}`, { cause });
+      throw new CordonError('CORDON_SANDBOX_UNAVAILABLE', `Cannot make sandboxes on this machine: ${why}`, {
+        cause,
+      });
     }
   }
 
   async start(limits: SandboxLimits): Promise<Sandbox> {
     const prepared = this.#prepared;
-    if (prepared === null || this.#closed) throw new CordonError('CORDON_SANDBOX_FAILED', 'The isolation is not open.');
+    if (prepared === null || this.#closed)
+      throw new CordonError('CORDON_SANDBOX_FAILED', 'The isolation is not open.');
     const { memoryBytesMax } = limits;
     const id = newId('sbx');
     const uid = takeUserId();
     const group = this.#makeGroup(prepared.groups, id, limits, uid);
-    const [file = '', ...rest] = sandboxCommand({ ...prepared, entrances: group.entrances, uid, memoryBytesMax });
+    const [file = '', ...rest] = sandboxCommand({
+      ...prepared,
+      entrances: group.entrances,
+      uid,
+      memoryBytesMax,
+    });
     try {
       const child = spawn(file, rest, { cwd: '/', env: {}, stdio: ['ignore', 'ignore', 'pipe', 'pipe'] });
       await once(child, 'spawn');
@@ -137,7 +147,9 @@ class BubblewrapIsolation implements Isolation {
       return groups.create(id, limits);
     } catch (cause) {
       releaseUserId(uid);
-      throw new CordonError('CORDON_SANDBOX_FAILED', 'Cannot make the control group of a sandbox.', { cause });
+      throw new CordonError('CORDON_SANDBOX_FAILED', 'Cannot make the control group of a sandbox.', {
+        cause,
+      });
     }
   }
 }
@@ -146,5 +158,9 @@ class BubblewrapIsolation implements Isolation {
 function defaultDirectory(): string {
   if (isRoot()) return '/var/lib/cordon-runtime';
   const base = process.env['XDG_DATA_HOME'];
-  return join(base !== undefined && base !== '' ? base : join(homedir(), '.local/share'), 'cordon', 'runtime');
+  return join(
+    base !== undefined && base !== '' ? base : join(homedir(), '.local/share'),
+    'cordon',
+    'runtime',
+  );
 }

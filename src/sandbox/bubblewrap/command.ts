@@ -22,7 +22,11 @@ while [ "$n" -gt 0 ]; do echo 0 > "$1" || exit 125; shift; n=$((n-1)); done
 exec "$@" 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-`;
 
 /** The command line that runs `command` inside of control groups. */
-export function insideGroups(shell: string, entrances: readonly string[], command: readonly string[]): string[] {
+export function insideGroups(
+  shell: string,
+  entrances: readonly string[],
+  command: readonly string[],
+): string[] {
   return [shell, '-c', ENTER, 'sh', String(entrances.length), ...entrances, ...command];
 }
 

@@ -60,7 +60,9 @@ before(async () => {
   chmodSync(folder, 0o755);
   const binary = join(folder, 'probe');
   writeFileSync(join(folder, 'probe.c'), PROBE);
-  const made = spawnSync('gcc', ['-static', '-O1', '-w', '-o', binary, join(folder, 'probe.c')], { encoding: 'utf8' });
+  const made = spawnSync('gcc', ['-static', '-O1', '-w', '-o', binary, join(folder, 'probe.c')], {
+    encoding: 'utf8',
+  });
   assert.equal(made.status, 0, made.stderr);
   isolation = createBubblewrapIsolation({
     harness: '',
@@ -92,7 +94,8 @@ class Probe {
   /** What the kernel answers, or how the sandbox ended. */
   async call(number: number, ...args: (number | bigint)[]): Promise<Outcome> {
     const request = Buffer.alloc(56);
-    for (const [index, value] of [number, ...args].entries()) request.writeBigInt64LE(BigInt(value), index * 8);
+    for (const [index, value] of [number, ...args].entries())
+      request.writeBigInt64LE(BigInt(value), index * 8);
     const { channel } = this.sandbox;
     channel.write(request);
     const answer = await new Promise<Buffer | null>((resolve) => {
@@ -227,7 +230,7 @@ test('the page of the launcher cannot be made again', options, async () => {
   const sizes = [45, 44, 43, 42, 41, 40, 36, 32].map((bits) => 2 ** bits);
   let reserved = 0;
   for (const size of sizes) {
-    for (let address = await map(0, size, 0x4022); typeof address === 'bigint' && address > 0n; ) {
+    for (let address = await map(0, size, 0x4022); typeof address === 'bigint' && address > 0n;) {
       assert.ok(address > LAUNCHER_ADDRESS + 0x10000);
       reserved += size;
       address = await map(0, size, 0x4022);
@@ -291,7 +294,10 @@ test('descriptors that the server has inherited do not reach a sandbox', options
 test('threads are bounded', options, async () => {
   const probe = await Probe.start();
   const threads = await probe.call(-4, 1000);
-  assert.ok(typeof threads === 'bigint' && threads > 10n && threads < BigInt(LIMITS.pidsMax), String(threads));
+  assert.ok(
+    typeof threads === 'bigint' && threads > 10n && threads < BigInt(LIMITS.pidsMax),
+    String(threads),
+  );
   await probe.end();
 });
 

@@ -104,7 +104,8 @@ test('a number with two rules is refused', () => {
 
 test('the document names every call with its reason', () => {
   const text = syscallTableMarkdown();
-  for (const name of ['futex', 'clone', 'execve', 'io_uring_setup', 'ptrace']) assert.ok(text.includes(`\`${name}\``));
+  for (const name of ['futex', 'clone', 'execve', 'io_uring_setup', 'ptrace'])
+    assert.ok(text.includes(`\`${name}\``));
   const rows = text.split('\n').filter((line) => line.startsWith('| `'));
   assert.equal(rows.length, syscallRules(EXEC).length);
   for (const row of rows) assert.ok((row.split('|')[3] ?? '').trim().length > 5, row);

@@ -61,7 +61,8 @@ export function makeLauncher(
   const exec = { path: LAUNCHER_ADDRESS + pathAt, instruction: LAUNCHER_ADDRESS + CODE_OFFSET + afterExec };
   const filter = makeFilter(exec);
   const file = Buffer.alloc(filterAt + filter.length);
-  if (LAUNCHER_ADDRESS + file.length > LAUNCHER_END) throw new Error('The launcher is larger than its pages.');
+  if (LAUNCHER_ADDRESS + file.length > LAUNCHER_END)
+    throw new Error('The launcher is larger than its pages.');
   writeHeaders(file);
   code.copy(file, CODE_OFFSET);
   for (const [index, { resource, value }] of limits.entries()) {

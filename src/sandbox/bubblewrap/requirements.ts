@@ -53,11 +53,17 @@ function checkSeccomp(): Requirement {
 async function checkBubblewrap(): Promise<Requirement> {
   const name = `bubblewrap ${BUBBLEWRAP_MIN.join('.')} or later`;
   const path = findProgram('bwrap');
-  if (path === null) return requirement(name, false, 'the program bwrap is missing', installCommand('bubblewrap'));
+  if (path === null)
+    return requirement(name, false, 'the program bwrap is missing', installCommand('bubblewrap'));
   try {
     const { stdout } = await run(path, ['--version'], { timeout: TIMEOUT_MS });
     const version = stdout.trim().split(' ').at(-1) ?? '';
-    return requirement(name, isAtLeast(version, BUBBLEWRAP_MIN), `${version} at ${path}`, installCommand('bubblewrap'));
+    return requirement(
+      name,
+      isAtLeast(version, BUBBLEWRAP_MIN),
+      `${version} at ${path}`,
+      installCommand('bubblewrap'),
+    );
   } catch (thrown) {
     return requirement(name, false, firstLine(thrown), installCommand('bubblewrap'));
   }
@@ -65,7 +71,12 @@ async function checkBubblewrap(): Promise<Requirement> {
 
 function checkSetpriv(): Requirement {
   const path = findProgram('setpriv');
-  return requirement('setpriv', path !== null, path ?? 'the program is missing', installCommand('util-linux'));
+  return requirement(
+    'setpriv',
+    path !== null,
+    path ?? 'the program is missing',
+    installCommand('util-linux'),
+  );
 }
 
 /** Makes all the namespaces once, as the kind of user that sandboxes are. */
@@ -89,7 +100,8 @@ async function checkNamespaces(): Promise<Requirement> {
 
 function namespacesFix(): string | null {
   const setting = (path: string): string => readOr(`/proc/sys/${path}`, '').trim();
-  if (setting('kernel/unprivileged_userns_clone') === '0') return 'sysctl -w kernel.unprivileged_userns_clone=1';
+  if (setting('kernel/unprivileged_userns_clone') === '0')
+    return 'sysctl -w kernel.unprivileged_userns_clone=1';
   if (setting('user/max_user_namespaces') === '0') return 'sysctl -w user.max_user_namespaces=28633';
   if (setting('kernel/apparmor_restrict_unprivileged_userns') === '1') {
     return 'sysctl -w kernel.apparmor_restrict_unprivileged_userns=0';

@@ -1,7 +1,18 @@
 import { execFile } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { chmod, copyFile, link, mkdir, readlink, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  copyFile,
+  link,
+  mkdir,
+  readlink,
+  rename,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { isRoot } from '../user-ids.ts';
@@ -19,7 +30,11 @@ const LIBRARY = /^\s*\S+ => (\/[\w./+-]+) \(0x/gm;
 const run = promisify(execFile);
 
 /** Where things are inside of a root. */
-export const GUEST_PATHS = { runtime: '/bin/deno', launcher: '/bin/launcher', harness: '/harness.js' } as const;
+export const GUEST_PATHS = {
+  runtime: '/bin/deno',
+  launcher: '/bin/launcher',
+  harness: '/harness.js',
+} as const;
 
 export interface RuntimeRootOptions {
   /** Folder of all roots; made if it is missing. */
@@ -126,7 +141,8 @@ async function checkReachable(directory: string): Promise<void> {
   if (!isRoot()) return;
   for (let path = resolve(directory); ; path = dirname(path)) {
     const { mode } = await stat(path);
-    if ((mode & 0o001) === 0) throw new Error(`Sandboxes cannot enter ${path}: its mode does not let other users pass.`);
+    if ((mode & 0o001) === 0)
+      throw new Error(`Sandboxes cannot enter ${path}: its mode does not let other users pass.`);
     if (path === dirname(path)) return;
   }
 }

@@ -148,16 +148,19 @@ const CONDITIONAL: readonly SyscallRow[] = [
     ],
     otherwise: 'allow',
   }),
-  allowIf(16, 'ioctl', 'marks descriptors as non-blocking and close-on-exec; asks whether one is a terminal', {
-    condition: 'FIONBIO, FIOCLEX or TCGETS',
-    clauses: oneOf(1, [0x5421, 0x5451, 0x5401]),
-    otherwise: 'deny',
-  }),
+  allowIf(
+    16,
+    'ioctl',
+    'marks descriptors as non-blocking and close-on-exec; asks whether one is a terminal',
+    {
+      condition: 'FIONBIO, FIOCLEX or TCGETS',
+      clauses: oneOf(1, [0x5421, 0x5451, 0x5401]),
+      otherwise: 'deny',
+    },
+  ),
   allowIf(25, 'mremap', 'growing large allocations', {
     condition: 'no flag but MREMAP_MAYMOVE',
-    clauses: [
-      { when: [zeroHigh(3), low(3, 'equal', 0, ~MREMAP_MAYMOVE >>> 0)], then: 'allow' },
-    ],
+    clauses: [{ when: [zeroHigh(3), low(3, 'equal', 0, ~MREMAP_MAYMOVE >>> 0)], then: 'allow' }],
     otherwise: 'deny',
   }),
   allowIf(45, 'recvfrom', CHANNEL, {
@@ -345,7 +348,8 @@ export function syscallRules(exec: ExecAddresses): Rule[] {
 
 /** The table as a document. */
 export function syscallTableMarkdown(): string {
-  const byNumber = (rows: readonly SyscallRow[]): SyscallRow[] => rows.toSorted((a, b) => a.number - b.number);
+  const byNumber = (rows: readonly SyscallRow[]): SyscallRow[] =>
+    rows.toSorted((a, b) => a.number - b.number);
   const lines = [
     '# System calls of a sandbox',
     '',

@@ -104,7 +104,9 @@ export function openControlGroups(found: Found): ControlGroups {
       failure = thrown;
     }
   }
-  throw new Error('Cannot use control groups: other processes share the group of this one.', { cause: failure });
+  throw new Error('Cannot use control groups: other processes share the group of this one.', {
+    cause: failure,
+  });
 }
 
 /** The own group first, because a limit on it then holds for the sandboxes too; else the top. */

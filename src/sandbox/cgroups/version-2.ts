@@ -80,7 +80,11 @@ export class ControlGroups2 implements ControlGroups {
       // All of it dies together, rather than the largest process.
       writeIfThere(folder, 'memory.oom.group', 1);
       writeControl(folder, 'pids.max', limits.pidsMax);
-      writeControl(folder, 'cpu.max', `${Math.round(limits.cpuCoresMax * CPU_PERIOD_MICROS)} ${CPU_PERIOD_MICROS}`);
+      writeControl(
+        folder,
+        'cpu.max',
+        `${Math.round(limits.cpuCoresMax * CPU_PERIOD_MICROS)} ${CPU_PERIOD_MICROS}`,
+      );
     } catch (thrown) {
       group.remove();
       throw thrown;

@@ -68,7 +68,13 @@ class UnsandboxedIsolation implements Isolation {
       await once(child, 'spawn');
       const { pid } = child;
       const usage = (): SandboxUsage => (pid === undefined ? NOTHING : usageOf(pid));
-      const sandbox: Sandbox = new ChildSandbox({ id: newId('sbx'), child, group: null, usage, released() {} });
+      const sandbox: Sandbox = new ChildSandbox({
+        id: newId('sbx'),
+        child,
+        group: null,
+        usage,
+        released() {},
+      });
       this.#alive.add(sandbox);
       void sandbox.exited.then(() => this.#alive.delete(sandbox));
       return sandbox;

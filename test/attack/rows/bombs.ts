@@ -62,16 +62,26 @@ const bombs: Row = {
       };
       await Promise.all(Array.from({ length: PARALLEL }, lane));
     });
-    verdict.unharmed(watch.failed === 0, `${watch.failed} of ${watch.calls} calls of another function failed`);
+    verdict.unharmed(
+      watch.failed === 0,
+      `${watch.failed} of ${watch.calls} calls of another function failed`,
+    );
     verdict.unharmed(watch.p99Ms < P99_MS_MAX, `the p99 of another function was ${watch.p99Ms} ms`);
     const grown = stage.serverMemoryBytes() - memory;
-    verdict.unharmed(grown < SERVER_GROWTH_BYTES_MAX, `the server grew by ${Math.round(grown / 2 ** 20)} MiB`);
+    verdict.unharmed(
+      grown < SERVER_GROWTH_BYTES_MAX,
+      `the server grew by ${Math.round(grown / 2 ** 20)} MiB`,
+    );
     const calm = await eventually(async () => {
       const { instances } = await stage.status();
-      return instances.filter((instance) => instance.function === 'bomb').every(({ requestsInFlight }) => requestsInFlight === 0);
+      return instances
+        .filter((instance) => instance.function === 'bomb')
+        .every(({ requestsInFlight }) => requestsInFlight === 0);
     }, 3000);
     verdict.unharmed(calm, 'a bomb still burns');
-    verdict.note(`${BOMBS.length} bombs; another function: p99 ${watch.p99Ms} ms, worst ${watch.worstMs} ms of ${watch.calls}; server +${Math.round(grown / 2 ** 20)} MiB`);
+    verdict.note(
+      `${BOMBS.length} bombs; another function: p99 ${watch.p99Ms} ms, worst ${watch.worstMs} ms of ${watch.calls}; server +${Math.round(grown / 2 ** 20)} MiB`,
+    );
   },
   async twin(stage) {
     for (let i = 0; i < 5; i += 1) {

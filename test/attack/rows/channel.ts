@@ -33,7 +33,16 @@ const VIOLATIONS = [
 ] as const;
 
 /** What the protocol lets a guest write, or not write, and what must still not reach the caller. */
-const MISUSES = ['partial frame', 'header injection', 'header name injection', 'framing headers', 'informational status', 'pong nobody asked for', 'closed channel', 'half-closed channel'] as const;
+const MISUSES = [
+  'partial frame',
+  'header injection',
+  'header name injection',
+  'framing headers',
+  'informational status',
+  'pong nobody asked for',
+  'closed channel',
+  'half-closed channel',
+] as const;
 
 const SERVER_GROWTH_BYTES_MAX = 96 * 1024 * 1024;
 
@@ -51,7 +60,9 @@ async function violation(stage: Stage, after: number): Promise<SecurityEventSeen
 async function ignoreWindow(stage: Stage, verdict: Verdict): Promise<void> {
   const before = await stage.lastEvent();
   const { hostname, port } = new URL(stage.gateway);
-  const socket = connect({ host: hostname, port: Number(port) }, () => socket.write('GET /attacker/channel/window%20ignored HTTP/1.1\r\nHost: a\r\n\r\n'));
+  const socket = connect({ host: hostname, port: Number(port) }, () =>
+    socket.write('GET /attacker/channel/window%20ignored HTTP/1.1\r\nHost: a\r\n\r\n'),
+  );
   socket.on('error', () => undefined);
   socket.pause();
   verdict.expect((await violation(stage, before)) !== null, 'window ignored: no event');
@@ -70,23 +81,37 @@ const hostileFrames: Row = {
       verdict.expect(/^502$|^cut off$|^200$/.test(outcome), `${name}: ${outcome}`);
       const found = await violation(stage, before);
       verdict.expect(found !== null, `${name}: no event, the caller got ${outcome}`);
-      const isGone = await eventually(async () => !(await stage.status()).instances.some(({ id }) => id === found?.instance), 2000);
+      const isGone = await eventually(
+        async () => !(await stage.status()).instances.some(({ id }) => id === found?.instance),
+        2000,
+      );
       verdict.expect(isGone, `${name}: its instance lives on`);
       const next = await stage.outcome('/attacker/channel/fine');
       verdict.unharmed(next === '200', `after ${name} the next call gets ${next}`);
     }
     await ignoreWindow(stage, verdict);
     for (const name of MISUSES) {
-      const { text, closed } = await stage.raw(`GET /attacker/channel/${encodeURIComponent(name)} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`, { waitMs: 4000 });
+      const { text, closed } = await stage.raw(
+        `GET /attacker/channel/${encodeURIComponent(name)} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`,
+        { waitMs: 4000 },
+      );
       verdict.expect(/^HTTP\/1\.1 50[0234]/.test(text), `${name}: ${text.slice(0, 80)}`);
-      verdict.unharmed(!/stolen|<html>/.test(text) && text.split('HTTP/1.1').length === 2, `${name} wrote ${JSON.stringify(text.slice(0, 400))}`);
+      verdict.unharmed(
+        !/stolen|<html>/.test(text) && text.split('HTTP/1.1').length === 2,
+        `${name} wrote ${JSON.stringify(text.slice(0, 400))}`,
+      );
       verdict.expect(closed, `${name}: the connection stays open`);
       const next = await stage.outcome('/attacker/channel/fine');
       verdict.unharmed(next === '200', `after ${name} the next call gets ${next}`);
     }
     const grown = stage.serverMemoryBytes() - memory;
-    verdict.unharmed(grown < SERVER_GROWTH_BYTES_MAX, `the server grew by ${Math.round(grown / 2 ** 20)} MiB`);
-    verdict.note(`${VIOLATIONS.length + 1} violations, ${MISUSES.length} misuses; server +${Math.round(grown / 2 ** 20)} MiB`);
+    verdict.unharmed(
+      grown < SERVER_GROWTH_BYTES_MAX,
+      `the server grew by ${Math.round(grown / 2 ** 20)} MiB`,
+    );
+    verdict.note(
+      `${VIOLATIONS.length + 1} violations, ${MISUSES.length} misuses; server +${Math.round(grown / 2 ** 20)} MiB`,
+    );
   },
   async twin(stage) {
     const before = await stage.lastEvent();

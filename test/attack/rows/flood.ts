@@ -15,7 +15,12 @@ const RECOVERY_MS = 15_000;
 
 function crowd(): Buffer {
   const names = Array.from({ length: FUNCTIONS }, (_, index) => `f${index}`);
-  const functions = Object.fromEntries(names.map((name) => [name, { entry: 'main.js', routes: [{ path: `/crowd/${name}`, auth: 'public' }], limits: { instances: 1 } }]));
+  const functions = Object.fromEntries(
+    names.map((name) => [
+      name,
+      { entry: 'main.js', routes: [{ path: `/crowd/${name}`, auth: 'public' }], limits: { instances: 1 } },
+    ]),
+  );
   const source = 'export default { fetch: () => new Response("served\\n") }';
   return makeTar([
     { name: 'cordon.jsonc', body: JSON.stringify({ name: 'crowd', functions }) },
@@ -47,13 +52,22 @@ const coldStartFlood: Row = {
     const one = 'GET /attacker/queue HTTP/1.1\r\nHost: a\r\n\r\n';
     const last = one.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n');
     const waiting = Array.from({ length: CONNECTIONS }, async () => {
-      const { statuses } = await rawRequest(stage.gateway, one.repeat(PIPELINED - 1) + last, { waitMs: 16_000 });
+      const { statuses } = await rawRequest(stage.gateway, one.repeat(PIPELINED - 1) + last, {
+        waitMs: 16_000,
+      });
       outcomes.push(...statuses.map(String));
     });
     await Promise.all([...cold, ...waiting]).finally(() => (running = false));
     await sampling;
-    const counts = Object.fromEntries(Map.groupBy(outcomes, (outcome) => outcome).entries().map(([outcome, list]) => [outcome, list.length]));
-    verdict.expect(outcomes.every((outcome) => outcome === '200' || outcome === '503' || outcome === '429'), `outcomes ${JSON.stringify(counts)}`);
+    const counts = Object.fromEntries(
+      Map.groupBy(outcomes, (outcome) => outcome)
+        .entries()
+        .map(([outcome, list]) => [outcome, list.length]),
+    );
+    verdict.expect(
+      outcomes.every((outcome) => outcome === '200' || outcome === '503' || outcome === '429'),
+      `outcomes ${JSON.stringify(counts)}`,
+    );
     verdict.expect((counts['503'] ?? 0) + (counts['429'] ?? 0) > 0, 'nothing was turned away');
     verdict.expect((counts['200'] ?? 0) > 0, 'nothing was served');
     verdict.unharmed(booting <= BOOTS_MAX, `${booting} sandboxes booted at the same time`);
@@ -62,11 +76,14 @@ const coldStartFlood: Row = {
     verdict.unharmed(processes <= allowed, `${processes} processes`);
     const recovered = await eventually(async () => (await stage.status()).requestsWaiting === 0, RECOVERY_MS);
     verdict.unharmed(recovered, 'requests still wait');
-    for (const path of ['/crowd/f0', '/attacker/queue']) verdict.unharmed((await stage.outcome(path)) === '200', `${path} does not recover`);
+    for (const path of ['/crowd/f0', '/attacker/queue'])
+      verdict.unharmed((await stage.outcome(path)) === '200', `${path} does not recover`);
     verdict.note(`${JSON.stringify(counts)}; at most ${booting} boots and ${processes} processes at a time`);
   },
   async twin(stage) {
-    const outcomes = await Promise.all(Array.from({ length: FUNCTIONS }, (_, index) => stage.outcome(`/crowd/f${index}`)));
+    const outcomes = await Promise.all(
+      Array.from({ length: FUNCTIONS }, (_, index) => stage.outcome(`/crowd/f${index}`)),
+    );
     const bad = outcomes.filter((outcome) => outcome !== '200');
     if (bad.length > 0) throw new Error(`${bad.length} of ${FUNCTIONS} calls fail: ${bad.join()}`);
   },

@@ -58,10 +58,16 @@ const smuggling: Row = {
       const { statuses, closed } = await stage.raw(message, { waitMs: 1000 });
       const { hits } = await stage.victimHits();
       const reached = hits.slice(before.hits.length);
-      verdict.expect(statuses[0] === 400 || (statuses[0] === 501 && name.startsWith('TE')), `${name}: ${statuses.join()}`);
+      verdict.expect(
+        statuses[0] === 400 || (statuses[0] === 501 && name.startsWith('TE')),
+        `${name}: ${statuses.join()}`,
+      );
       verdict.expect(closed, `${name}: the connection stays open`);
       verdict.unharmed(reached.length <= 1, `${name}: ${reached.length} requests reached the function`);
-      verdict.unharmed(!reached.some((hit) => hit.includes('smuggled')), `${name}: the hidden request was served`);
+      verdict.unharmed(
+        !reached.some((hit) => hit.includes('smuggled')),
+        `${name}: the hidden request was served`,
+      );
     }
     verdict.note(`${names.length} messages`);
   },
@@ -70,7 +76,8 @@ const smuggling: Row = {
     const chunked = `${HEAD}Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n`;
     const last = 'GET /victim/open/last HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n';
     const { statuses } = await rawRequest(stage.gateway, plain + chunked + last);
-    if (statuses.join() !== '200,200,200') throw new Error(`well-formed messages in a row: ${statuses.join()}`);
+    if (statuses.join() !== '200,200,200')
+      throw new Error(`well-formed messages in a row: ${statuses.join()}`);
   },
 };
 

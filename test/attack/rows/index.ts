@@ -26,4 +26,6 @@ export const ROWS: readonly Row[] = [
   ...RANDOM_ROWS,
   ...TIME_ROWS,
   ...FLOOD_ROWS,
-].toSorted((a, b) => a.id.slice(0, 1).localeCompare(b.id.slice(0, 1)) || Number(a.id.slice(1)) - Number(b.id.slice(1)));
+].toSorted(
+  (a, b) => a.id.slice(0, 1).localeCompare(b.id.slice(0, 1)) || Number(a.id.slice(1)) - Number(b.id.slice(1)),
+);

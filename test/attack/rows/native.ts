@@ -12,10 +12,39 @@ const LIMITS = { memoryBytesMax: 64 * 2 ** 20, cpuCoresMax: 1, pidsMax: 16 };
 
 /** System calls that have to be refused or to end the sandbox. */
 const CALLS = [
-  'unshare user', 'unshare net', 'mount', 'umount', 'pivot_root', 'chroot', 'setns', 'ptrace', 'process_vm_readv', 'bpf', 'io_uring_setup',
-  'keyctl', 'add_key', 'userfaultfd', 'perf_event_open', 'memfd_create', 'open_by_handle_at', 'clone user', 'clone process',
-  'clone3 user', 'clone3 process', 'fork', 'execve', 'socket inet', 'socket unix', 'socket netlink', 'kill', 'setuid', 'personality',
-  'ioctl TIOCSTI', 'prctl dumpable', 'mkdir', 'x32 getpid',
+  'unshare user',
+  'unshare net',
+  'mount',
+  'umount',
+  'pivot_root',
+  'chroot',
+  'setns',
+  'ptrace',
+  'process_vm_readv',
+  'bpf',
+  'io_uring_setup',
+  'keyctl',
+  'add_key',
+  'userfaultfd',
+  'perf_event_open',
+  'memfd_create',
+  'open_by_handle_at',
+  'clone user',
+  'clone process',
+  'clone3 user',
+  'clone3 process',
+  'fork',
+  'execve',
+  'socket inet',
+  'socket unix',
+  'socket netlink',
+  'kill',
+  'setuid',
+  'personality',
+  'ioctl TIOCSTI',
+  'prctl dumpable',
+  'mkdir',
+  'x32 getpid',
 ];
 /** Calls that every program needs. */
 const NEEDED = ['getpid', 'getrandom'];
@@ -56,11 +85,15 @@ async function callInside(isolation: Isolation, name: string): Promise<string> {
   return answer === '' ? reason : answer.trim();
 }
 
-async function each(names: readonly string[], look: (name: string, outcome: string) => void): Promise<boolean> {
+async function each(
+  names: readonly string[],
+  look: (name: string, outcome: string) => void,
+): Promise<boolean> {
   return withProbe(async (isolation) => {
     const left = [...names];
     const lane = async (): Promise<void> => {
-      for (let name = left.shift(); name !== undefined; name = left.shift()) look(name, await callInside(isolation, name));
+      for (let name = left.shift(); name !== undefined; name = left.shift())
+        look(name, await callInside(isolation, name));
     };
     await Promise.all([lane(), lane(), lane()]);
   });
@@ -73,7 +106,10 @@ function lookAtStatus(stage: Stage, verdict: Verdict): void {
     const status = readFileSync(`/proc/${pid}/status`, 'utf8');
     verdict.expect(/^Seccomp:\s+2$/m.test(status), `process ${pid} has no filter`);
     verdict.expect(/^NoNewPrivs:\s+1$/m.test(status), `process ${pid} may gain privileges`);
-    verdict.expect(/^CapBnd:\s+0+$/m.test(status) && /^CapEff:\s+0+$/m.test(status), `process ${pid} has capabilities`);
+    verdict.expect(
+      /^CapBnd:\s+0+$/m.test(status) && /^CapEff:\s+0+$/m.test(status),
+      `process ${pid} has capabilities`,
+    );
     verdict.expect(!/^Uid:\s+0\s/m.test(status), `process ${pid} is root of the host`);
   }
 }
@@ -89,8 +125,14 @@ const systemCalls: Row = {
       if (outcome === 'syscall') killed += 1;
     });
     lookAtStatus(stage, verdict);
-    if (ran) verdict.note(`${CALLS.length} calls of native code: ${killed} ended the sandbox, ${CALLS.length - killed} were refused`);
-    else verdict.note('no C compiler here: only the state of running sandboxes was looked at; JavaScript reaches no raw system call (F7)');
+    if (ran)
+      verdict.note(
+        `${CALLS.length} calls of native code: ${killed} ended the sandbox, ${CALLS.length - killed} were refused`,
+      );
+    else
+      verdict.note(
+        'no C compiler here: only the state of running sandboxes was looked at; JavaScript reaches no raw system call (F7)',
+      );
   },
   async twin() {
     await each(NEEDED, (name, outcome) => {

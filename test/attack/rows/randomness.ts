@@ -4,7 +4,11 @@ import type { Stage } from '../stage.ts';
 
 const INSTANCES = 8;
 const ROUNDS = 2;
-const drawSchema = z.object({ born: z.string(), early: z.record(z.string(), z.string()), late: z.record(z.string(), z.string()) });
+const drawSchema = z.object({
+  born: z.string(),
+  early: z.record(z.string(), z.string()),
+  late: z.record(z.string(), z.string()),
+});
 type Draw = z.output<typeof drawSchema>;
 
 async function draws(stage: Stage): Promise<Draw[]> {
@@ -28,13 +32,16 @@ const randomness: Row = {
       verdict.unharmed(other === undefined, `${where} and ${other} drew the same value`);
       seen.set(value, where);
     };
-    for (const [born, { early }] of instances) for (const [source, value] of Object.entries(early)) look(value, `${source} of ${born}, at load`);
-    for (const [index, { born, late }] of all.entries()) for (const [source, value] of Object.entries(late)) look(value, `${source} of ${born}, call ${index}`);
+    for (const [born, { early }] of instances)
+      for (const [source, value] of Object.entries(early)) look(value, `${source} of ${born}, at load`);
+    for (const [index, { born, late }] of all.entries())
+      for (const [source, value] of Object.entries(late)) look(value, `${source} of ${born}, call ${index}`);
     verdict.note(`${seen.size} values of ${instances.size} instances`);
   },
   async twin(stage) {
     const [draw] = await draws(stage);
-    if (draw === undefined || !/^[0-9a-f]{32}$/.test(draw.late['getRandomValues'] ?? '')) throw new Error('randomness does not work');
+    if (draw === undefined || !/^[0-9a-f]{32}$/.test(draw.late['getRandomValues'] ?? ''))
+      throw new Error('randomness does not work');
   },
 };
 

@@ -9,7 +9,8 @@ import { errorOf, type Stage } from '../stage.ts';
 function judge(verdict: Verdict, outcomes: Record<string, string>, forbidden: readonly string[] = []): void {
   for (const [name, outcome] of Object.entries(outcomes)) {
     verdict.expect(!outcome.startsWith('REACHED'), `${name}: ${outcome.slice(0, 120)}`);
-    for (const text of forbidden) verdict.unharmed(!outcome.includes(text), `${name} returned what it may not see`);
+    for (const text of forbidden)
+      verdict.unharmed(!outcome.includes(text), `${name} returned what it may not see`);
   }
 }
 
@@ -17,7 +18,11 @@ function judge(verdict: Verdict, outcomes: Record<string, string>, forbidden: re
 async function judgeFatal(stage: Stage, verdict: Verdict, name: string): Promise<void> {
   const { status, text } = await stage.call(`/attacker/probe/fatal?name=${encodeURIComponent(name)}`);
   if (status === 200) judge(verdict, JSON.parse(text) as Record<string, string>);
-  else verdict.expect(['CORDON_FUNCTION_CRASHED', 'CORDON_FUNCTION_MEMORY'].includes(errorOf(text).code), `${name}: ${status}`);
+  else
+    verdict.expect(
+      ['CORDON_FUNCTION_CRASHED', 'CORDON_FUNCTION_MEMORY'].includes(errorOf(text).code),
+      `${name}: ${status}`,
+    );
 }
 
 /** Listens on this machine, on TCP and UDP, for anything that comes out of a sandbox. */
@@ -42,7 +47,12 @@ async function withTrap(action: (port: number) => Promise<void>): Promise<string
 
 async function benign(stage: Stage): Promise<void> {
   const found = await stage.probe('benign');
-  if (found['data URL'] !== 'hello' || found['digest'] !== '32' || found['path'] !== 'a/b' || found['blob'] !== 'x')
+  if (
+    found['data URL'] !== 'hello' ||
+    found['digest'] !== '32' ||
+    found['path'] !== 'a/b' ||
+    found['blob'] !== 'x'
+  )
     throw new Error(`harmless APIs do not work: ${JSON.stringify(found)}`);
 }
 
@@ -69,7 +79,17 @@ const controlFromInside: Row = {
   },
 };
 
-const HOST_FILES = ['/etc/passwd', '/proc/1/environ', '/proc/self/environ', '/proc/self/maps', '/proc/self/mem', '/harness.mjs', '/bin/deno', '/sys/fs/cgroup/cgroup.procs', '/dev/mem'];
+const HOST_FILES = [
+  '/etc/passwd',
+  '/proc/1/environ',
+  '/proc/self/environ',
+  '/proc/self/maps',
+  '/proc/self/mem',
+  '/harness.mjs',
+  '/bin/deno',
+  '/sys/fs/cgroup/cgroup.procs',
+  '/dev/mem',
+];
 
 const hostFiles: Row = {
   id: 'F1',
@@ -77,14 +97,26 @@ const hostFiles: Row = {
   event: null,
   async attack(stage, verdict) {
     const forbidden = ['root:', stage.canary, stage.victimSecret, 'PATH=', 'export default'];
-    const files = [...HOST_FILES, stage.canaryFile, `${stage.home.dataDirectory}/cordon.db`, `/proc/${stage.server.pid}/environ`, '/../../../../etc/shadow'];
+    const files = [
+      ...HOST_FILES,
+      stage.canaryFile,
+      `${stage.home.dataDirectory}/cordon.db`,
+      `/proc/${stage.server.pid}/environ`,
+      '/../../../../etc/shadow',
+    ];
     for (const path of files) judge(verdict, await stage.probe('read', { path }), forbidden);
-    for (const path of [stage.canaryFile, '/tmp/planted', '/planted', '/harness.mjs', '/dev/shm/planted']) judge(verdict, await stage.probe('write', { path }));
-    for (const path of ['/', '/proc', '/tmp', '/home', stage.home.folder]) judge(verdict, await stage.probe('list', { path }));
+    for (const path of [stage.canaryFile, '/tmp/planted', '/planted', '/harness.mjs', '/dev/shm/planted'])
+      judge(verdict, await stage.probe('write', { path }));
+    for (const path of ['/', '/proc', '/tmp', '/home', stage.home.folder])
+      judge(verdict, await stage.probe('list', { path }));
     for (const path of ['/tmp/planted', '/planted', '/dev/shm/planted']) {
-      verdict.unharmed(!readdirSync(path.slice(0, path.lastIndexOf('/')) || '/').includes('planted'), `${path} exists on the host`);
+      verdict.unharmed(
+        !readdirSync(path.slice(0, path.lastIndexOf('/')) || '/').includes('planted'),
+        `${path} exists on the host`,
+      );
     }
-    for (const name of ['worker with more permissions', 'heap snapshot']) await judgeFatal(stage, verdict, name);
+    for (const name of ['worker with more permissions', 'heap snapshot'])
+      await judgeFatal(stage, verdict, name);
     await stage.probe('benign');
     lookFromOutside(stage, verdict);
     verdict.note(`${files.length} files`);
@@ -101,14 +133,20 @@ function lookFromOutside(stage: Stage, verdict: Verdict): void {
     const writable = mounts.filter((mount) => !/ ro[, ]/.test(mount.slice(0, mount.indexOf(' - '))));
     verdict.expect(writable.length === 0, `a mount can be written: ${writable.join(' | ')}`);
     const top = readdirSync(`/proc/${pid}/root/`);
-    verdict.expect(!top.some((name) => ['etc', 'home', 'root', 'var', 'tmp', 'dev', 'sys'].includes(name)), `its root holds ${top.join(' ')}`);
+    verdict.expect(
+      !top.some((name) => ['etc', 'home', 'root', 'var', 'tmp', 'dev', 'sys'].includes(name)),
+      `its root holds ${top.join(' ')}`,
+    );
   }
 }
 
 /** True for a process in its own namespaces: not the parts of bubblewrap that stay outside. */
 function isInside(pid: number): boolean {
   try {
-    return readlinkSync(`/proc/${pid}/ns/pid`) !== readlinkSync('/proc/self/ns/pid') && readlinkSync(`/proc/${pid}/exe`).endsWith('deno');
+    return (
+      readlinkSync(`/proc/${pid}/ns/pid`) !== readlinkSync('/proc/self/ns/pid') &&
+      readlinkSync(`/proc/${pid}/exe`).endsWith('deno')
+    );
   } catch {
     return false;
   }
@@ -138,8 +176,14 @@ const networkFromInside: Row = {
     verdict.unharmed(caught.length === 0, `the host received ${caught.join(', ')}`);
     for (const { pid } of sandboxed(stage.server.pid).filter(({ pid }) => isInside(pid))) {
       const interfaces = readFileSync(`/proc/${pid}/net/dev`, 'utf8').trim().split('\n').slice(2);
-      verdict.expect(interfaces.every((line) => line.trim().startsWith('lo:')), `it has the interfaces ${interfaces.join()}`);
-      verdict.expect(readFileSync(`/proc/${pid}/net/route`, 'utf8').trim().split('\n').length === 1, 'it has a route');
+      verdict.expect(
+        interfaces.every((line) => line.trim().startsWith('lo:')),
+        `it has the interfaces ${interfaces.join()}`,
+      );
+      verdict.expect(
+        readFileSync(`/proc/${pid}/net/route`, 'utf8').trim().split('\n').length === 1,
+        'it has a route',
+      );
     }
   },
   twin: benign,
@@ -156,7 +200,13 @@ const processesFromInside: Row = {
     judge(verdict, outcomes);
     // The probe's own instance and refills of the pool are sandboxes too: what counts is what runs in them.
     const fresh = sandboxed(pid).filter((entry) => !known.has(entry.pid));
-    for (const entry of fresh) verdict.unharmed(['bwrap', 'deno', 'launcher', 'sh', 'setpriv', 'main', 'tokio-rt'].some((name) => entry.name.startsWith(name)), `a process ${entry.name} runs`);
+    for (const entry of fresh)
+      verdict.unharmed(
+        ['bwrap', 'deno', 'launcher', 'sh', 'setpriv', 'main', 'tokio-rt'].some((name) =>
+          entry.name.startsWith(name),
+        ),
+        `a process ${entry.name} runs`,
+      );
     for (const { id, pid: outer } of (await stage.status()).instances) {
       const count = sandboxed(pid).filter((entry) => isBelow(entry.pid, outer)).length;
       verdict.unharmed(count <= 3, `the instance ${id} has ${count} processes`);
@@ -167,7 +217,8 @@ const processesFromInside: Row = {
 };
 
 function isBelow(pid: number, ancestor: number): boolean {
-  for (let current = pid; current > 1; current = processEntry(current)?.parent ?? 0) if (current === ancestor) return true;
+  for (let current = pid; current > 1; current = processEntry(current)?.parent ?? 0)
+    if (current === ancestor) return true;
   return false;
 }
 
@@ -175,7 +226,9 @@ function isBelow(pid: number, ancestor: number): boolean {
 function socketsOf(pid: number): string[] {
   return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
     try {
-      return [/^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${fd}`))?.[1] ?? ''].filter((inode) => inode !== '');
+      return [/^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${fd}`))?.[1] ?? ''].filter(
+        (inode) => inode !== '',
+      );
     } catch {
       return [];
     }
@@ -198,11 +251,23 @@ const otherSockets: Row = {
         verdict.unharmed(other === undefined, `processes ${pid} and ${other} share a socket`);
         holders.set(inode, pid);
       }
-      const names = readFileSync(`/proc/${pid}/net/unix`, 'utf8').trim().split('\n').slice(1).map((line) => line.split(/\s+/)[7] ?? '');
-      verdict.expect(names.every((name) => name === ''), `a named socket is in its namespace: ${names.join(' ')}`);
+      const names = readFileSync(`/proc/${pid}/net/unix`, 'utf8')
+        .trim()
+        .split('\n')
+        .slice(1)
+        .map((line) => line.split(/\s+/)[7] ?? '');
+      verdict.expect(
+        names.every((name) => name === ''),
+        `a named socket is in its namespace: ${names.join(' ')}`,
+      );
       const open = readdirSync(`/proc/${pid}/fd`).map((fd) => safeLink(`/proc/${pid}/fd/${fd}`));
-      const files = open.filter((target) => target.startsWith('/') && target !== '/dev/null' && !target.startsWith('/dev/'));
-      verdict.expect(files.every((target) => !target.includes(stage.home.folder)), `it holds ${files.join(' ')}`);
+      const files = open.filter(
+        (target) => target.startsWith('/') && target !== '/dev/null' && !target.startsWith('/dev/'),
+      );
+      verdict.expect(
+        files.every((target) => !target.includes(stage.home.folder)),
+        `it holds ${files.join(' ')}`,
+      );
     }
     verdict.note(`${inside.length} sandboxes compared`);
   },
@@ -217,4 +282,10 @@ function safeLink(path: string): string {
   }
 }
 
-export const REACH_ROWS: readonly Row[] = [controlFromInside, hostFiles, networkFromInside, processesFromInside, otherSockets];
+export const REACH_ROWS: readonly Row[] = [
+  controlFromInside,
+  hostFiles,
+  networkFromInside,
+  processesFromInside,
+  otherSockets,
+];

@@ -16,15 +16,29 @@ async function found(stage: Stage, path: string): Promise<Record<string, string 
 }
 
 async function expectNothing(stage: Stage, verdict: Verdict, path: string, who: string): Promise<void> {
-  for (const [place, value] of Object.entries(await found(stage, path))) verdict.unharmed(value === null, `${who} found ${value} in ${place}`);
+  for (const [place, value] of Object.entries(await found(stage, path)))
+    verdict.unharmed(value === null, `${who} found ${value} in ${place}`);
 }
 
 function residueApp(mark: string): Buffer {
   const source = readFileSync(join(import.meta.dirname, '../apps/attacker/src/residue.js'), 'utf8');
   const attempts = readFileSync(join(import.meta.dirname, '../apps/attacker/src/attempts.js'), 'utf8');
   const entries = plainApp('leftover', `${source}\nexport const mark = ${JSON.stringify(mark)};`);
-  const manifest = { name: 'leftover', functions: { main: { entry: 'main.js', routes: [{ path: '/leftover/:action', auth: 'public' }], limits: { instances: 1 } } } };
-  return makeTar([{ name: 'cordon.jsonc', body: JSON.stringify(manifest) }, ...entries.slice(1), { name: 'attempts.js', body: attempts }]);
+  const manifest = {
+    name: 'leftover',
+    functions: {
+      main: {
+        entry: 'main.js',
+        routes: [{ path: '/leftover/:action', auth: 'public' }],
+        limits: { instances: 1 },
+      },
+    },
+  };
+  return makeTar([
+    { name: 'cordon.jsonc', body: JSON.stringify(manifest) },
+    ...entries.slice(1),
+    { name: 'attempts.js', body: attempts },
+  ]);
 }
 
 const residue: Row = {
@@ -41,7 +55,10 @@ const residue: Row = {
     await stage.outcome('/attacker/residue/exit');
     await expectNothing(stage, verdict, '/attacker/residue/read', 'a new instance');
     // A new deployment of the same function.
-    for (const [version, action] of [['one', 'write'], ['two', 'read']] as const) {
+    for (const [version, action] of [
+      ['one', 'write'],
+      ['two', 'read'],
+    ] as const) {
       const { status, text } = await stage.deployTar('leftover', residueApp(version));
       if (status !== 201) throw new Error(`cannot deploy: ${status} ${text}`);
       if (action === 'write') await stage.call(`/leftover/write?mark=${mark}`);
@@ -52,14 +69,17 @@ const residue: Row = {
     const mark = `mark-${crypto.randomUUID()}`;
     await stage.call(`/attacker/residue/write?mark=${mark}`);
     const seen = await found(stage, '/attacker/residue/read');
-    if (seen['global'] !== mark) throw new Error('a function does not find its own global in its own instance');
+    if (seen['global'] !== mark)
+      throw new Error('a function does not find its own global in its own instance');
     await stage.outcome('/attacker/residue/exit');
   },
 };
 
 /** True when the memory that a process wrote to holds one of the texts, in UTF-8 or UTF-16. */
 async function memoryHolds(pid: number, texts: readonly string[]): Promise<string | null> {
-  const needles = texts.flatMap((text) => [Buffer.from(text, 'utf8'), Buffer.from(text, 'utf16le')].map((bytes) => ({ text, bytes })));
+  const needles = texts.flatMap((text) =>
+    [Buffer.from(text, 'utf8'), Buffer.from(text, 'utf16le')].map((bytes) => ({ text, bytes })),
+  );
   const memory = await open(`/proc/${pid}/mem`, 'r');
   try {
     for (const line of readFileSync(`/proc/${pid}/maps`, 'utf8').split('\n')) {
@@ -89,7 +109,8 @@ async function runtimes(stage: Stage): Promise<{ readonly warm: number[]; readon
   for (const { pid } of inside) {
     if (!(await readlink(`/proc/${pid}/exe`).catch(() => '')).endsWith('deno')) continue;
     const line: number[] = [];
-    for (let current: number | undefined = pid; current !== undefined; current = parents.get(current)) line.push(current);
+    for (let current: number | undefined = pid; current !== undefined; current = parents.get(current))
+      line.push(current);
     const owner = instances.find((instance) => line.includes(instance.pid));
     if (owner === undefined) warm.push(pid);
     else if (owner.app === 'victim' && owner.function === 'main') victim.push(pid);
@@ -106,19 +127,38 @@ const anonymousPool: Row = {
     await eventually(async () => (await stage.status()).pool.warm >= 2, 5000);
     const { warm } = await runtimes(stage);
     verdict.expect(warm.length > 0, 'no sandbox waits');
-    const secrets = [stage.victimSecret, stage.token, stage.canary, 'victim/main', 'attacker/probe', 'VICTIM_SECRET', stage.home.folder];
+    const secrets = [
+      stage.victimSecret,
+      stage.token,
+      stage.canary,
+      'victim/main',
+      'attacker/probe',
+      'VICTIM_SECRET',
+      stage.home.folder,
+    ];
     for (const pid of warm) {
       const held = await memoryHolds(pid, secrets);
       verdict.unharmed(held === null, `a waiting sandbox holds ${held} in memory`);
-      const environment = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').filter((text) => text !== '');
-      const names = environment.map((text) => text.slice(0, text.indexOf('='))).sort().join(' ');
-      verdict.expect(/^(?:DENO_DIR|DENO_NO_UPDATE_CHECK|HOME|MALLOC_ARENA_MAX|NO_COLOR|PWD| )*$/.test(names), `its environment is ${environment.join(' ')}`);
+      const environment = readFileSync(`/proc/${pid}/environ`, 'utf8')
+        .split('\0')
+        .filter((text) => text !== '');
+      const names = environment
+        .map((text) => text.slice(0, text.indexOf('=')))
+        .sort()
+        .join(' ');
+      verdict.expect(
+        /^(?:DENO_DIR|DENO_NO_UPDATE_CHECK|HOME|MALLOC_ARENA_MAX|NO_COLOR|PWD| )*$/.test(names),
+        `its environment is ${environment.join(' ')}`,
+      );
       const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
-      for (const text of [...secrets, 'victim', 'attacker']) verdict.unharmed(!command.includes(text), `its command line holds ${text}`);
+      for (const text of [...secrets, 'victim', 'attacker'])
+        verdict.unharmed(!command.includes(text), `its command line holds ${text}`);
       verdict.expect((await readlink(`/proc/${pid}/cwd`)) === '/', 'its folder is not /');
     }
     const seen = await stage.probe('surroundings');
-    for (const [name, text] of Object.entries(seen)) for (const secret of [stage.victimSecret, stage.token, stage.home.folder]) verdict.unharmed(!text.includes(secret), `${name} of an instance holds ${secret}`);
+    for (const [name, text] of Object.entries(seen))
+      for (const secret of [stage.victimSecret, stage.token, stage.home.folder])
+        verdict.unharmed(!text.includes(secret), `${name} of an instance holds ${secret}`);
     verdict.expect(seen['hostname'] === 'fn', `the host name is ${seen['hostname']}`);
     verdict.note(`${warm.length} waiting sandboxes, memory searched`);
   },
@@ -127,7 +167,8 @@ const anonymousPool: Row = {
     await stage.victimHits();
     const { victim } = await runtimes(stage);
     const held = await Promise.all(victim.map((pid) => memoryHolds(pid, [stage.victimSecret])));
-    if (!held.includes(stage.victimSecret)) throw new Error("the victim's instance does not hold the victim's own variable");
+    if (!held.includes(stage.victimSecret))
+      throw new Error("the victim's instance does not hold the victim's own variable");
   },
 };
 

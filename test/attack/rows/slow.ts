@@ -24,7 +24,10 @@ function drip(stage: Stage, start: string, piece: string, patienceMs: number): S
   let status = 0;
   const timer = setInterval(() => socket.write(piece), DRIP_MS);
   const patience = setTimeout(() => socket.destroy(new Error('patience')), patienceMs);
-  socket.on('data', (chunk: Buffer) => (status ||= Number(/^HTTP\/1\.1 (\d{3})/.exec(chunk.toString('latin1'))?.[1] ?? 0)));
+  socket.on(
+    'data',
+    (chunk: Buffer) => (status ||= Number(/^HTTP\/1\.1 (\d{3})/.exec(chunk.toString('latin1'))?.[1] ?? 0)),
+  );
   socket.on('error', () => undefined);
   const ended = new Promise<{ status: number; ms: number }>((resolve) => {
     socket.on('close', () => {
@@ -37,14 +40,29 @@ function drip(stage: Stage, start: string, piece: string, patienceMs: number): S
 }
 
 async function slowSenders(stage: Stage, verdict: Verdict): Promise<void> {
-  const headers = Array.from({ length: SLOW_CONNECTIONS }, () => drip(stage, 'GET /victim/open/d9 HTTP/1.1\r\nHost: a\r\n', 'X-A: b\r\n', HEADERS_PATIENCE_MS));
+  const headers = Array.from({ length: SLOW_CONNECTIONS }, () =>
+    drip(stage, 'GET /victim/open/d9 HTTP/1.1\r\nHost: a\r\n', 'X-A: b\r\n', HEADERS_PATIENCE_MS),
+  );
   const oneByte = Array.from({ length: 10 }, () => drip(stage, 'G', '', HEADERS_PATIENCE_MS));
-  const bodies = Array.from({ length: 10 }, () => drip(stage, 'POST /victim/open/d9 HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nx', '', BODY_PATIENCE_MS));
+  const bodies = Array.from({ length: 10 }, () =>
+    drip(
+      stage,
+      'POST /victim/open/d9 HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nx',
+      '',
+      BODY_PATIENCE_MS,
+    ),
+  );
   for (const { status, ms } of await Promise.all([...headers, ...oneByte].map(({ ended }) => ended))) {
-    verdict.expect(ms < HEADERS_PATIENCE_MS - 100 && [0, 408].includes(status), `slow headers: ${status} after ${Math.round(ms)} ms`);
+    verdict.expect(
+      ms < HEADERS_PATIENCE_MS - 100 && [0, 408].includes(status),
+      `slow headers: ${status} after ${Math.round(ms)} ms`,
+    );
   }
   for (const { status, ms } of await Promise.all(bodies.map(({ ended }) => ended))) {
-    verdict.expect(ms < BODY_PATIENCE_MS - 100 && [0, 408].includes(status), `a body that pauses: ${status} after ${Math.round(ms)} ms`);
+    verdict.expect(
+      ms < BODY_PATIENCE_MS - 100 && [0, 408].includes(status),
+      `a body that pauses: ${status} after ${Math.round(ms)} ms`,
+    );
   }
 }
 
@@ -61,29 +79,53 @@ async function largeHeads(stage: Stage, verdict: Verdict): Promise<void> {
   };
   for (const [name, bytes] of Object.entries(cases)) {
     const { statuses, closed } = await stage.raw(bytes, { waitMs: 4000 });
-    verdict.expect(closed && (statuses.length === 0 || [400, 414, 431].includes(statuses[0] ?? 0)), `${name}: ${statuses.join()}${closed ? '' : ', open'}`);
+    verdict.expect(
+      closed && (statuses.length === 0 || [400, 414, 431].includes(statuses[0] ?? 0)),
+      `${name}: ${statuses.join()}${closed ? '' : ', open'}`,
+    );
   }
 }
 
 async function largeBodies(stage: Stage, verdict: Verdict): Promise<void> {
   const head = 'POST /attacker/stream/sink HTTP/1.1\r\nHost: a\r\n';
   const claimed = await stage.raw(`${head}Content-Length: 1099511627776\r\n\r\nx`, { waitMs: 4000 });
-  verdict.expect(claimed.statuses[0] === 413 && claimed.closed, `a claim of 1 TiB: ${claimed.statuses.join()}`);
+  verdict.expect(
+    claimed.statuses[0] === 413 && claimed.closed,
+    `a claim of 1 TiB: ${claimed.statuses.join()}`,
+  );
   const chunk = `10000\r\n${'x'.repeat(65_536)}\r\n`;
-  const chunked = await stage.raw(`${head}Transfer-Encoding: chunked\r\n\r\n${chunk.repeat(64)}`, { waitMs: 6000 });
-  verdict.expect(chunked.closed && (chunked.statuses.length === 0 || chunked.statuses[0] === 413), `4 MiB in chunks: ${chunked.statuses.join()}`);
+  const chunked = await stage.raw(`${head}Transfer-Encoding: chunked\r\n\r\n${chunk.repeat(64)}`, {
+    waitMs: 6000,
+  });
+  verdict.expect(
+    chunked.closed && (chunked.statuses.length === 0 || chunked.statuses[0] === 413),
+    `4 MiB in chunks: ${chunked.statuses.join()}`,
+  );
   const extension = `1;${'e'.repeat(200_000)}\r\nx\r\n`;
   const extended = await stage.raw(`${head}Transfer-Encoding: chunked\r\n\r\n${extension}`, { waitMs: 4000 });
-  verdict.expect(extended.closed && (extended.statuses.length === 0 || [400, 413, 431].includes(extended.statuses[0] ?? 0)), `a chunk extension of 200 KB: ${extended.statuses.join()}`);
-  const trailers = await stage.raw(`${head}Transfer-Encoding: chunked\r\n\r\n0\r\n${'a: b\r\n'.repeat(20_000)}\r\n`, { waitMs: 4000 });
-  verdict.expect(trailers.closed && (trailers.statuses.length === 0 || [400, 413, 431].includes(trailers.statuses[0] ?? 0)), `20,000 trailers: ${trailers.statuses.join()}`);
+  verdict.expect(
+    extended.closed &&
+      (extended.statuses.length === 0 || [400, 413, 431].includes(extended.statuses[0] ?? 0)),
+    `a chunk extension of 200 KB: ${extended.statuses.join()}`,
+  );
+  const trailers = await stage.raw(
+    `${head}Transfer-Encoding: chunked\r\n\r\n0\r\n${'a: b\r\n'.repeat(20_000)}\r\n`,
+    { waitMs: 4000 },
+  );
+  verdict.expect(
+    trailers.closed &&
+      (trailers.statuses.length === 0 || [400, 413, 431].includes(trailers.statuses[0] ?? 0)),
+    `20,000 trailers: ${trailers.statuses.join()}`,
+  );
 }
 
 /** Callers that ask for much and read nothing. Returns what ends them. */
 function slowReaders(stage: Stage): () => void {
   const { hostname, port } = new URL(stage.gateway);
   const sockets = Array.from({ length: 20 }, () => {
-    const socket: Socket = connect({ host: hostname, port: Number(port) }, () => socket.write('GET /attacker/stream/large HTTP/1.1\r\nHost: a\r\n\r\n'));
+    const socket: Socket = connect({ host: hostname, port: Number(port) }, () =>
+      socket.write('GET /attacker/stream/large HTTP/1.1\r\nHost: a\r\n\r\n'),
+    );
     socket.on('error', () => undefined);
     return socket.pause();
   });
@@ -128,16 +170,21 @@ const slowAndLarge: Row = {
     verdict.unharmed(peak < SERVER_GROWTH_BYTES_MAX, `the server grew by ${Math.round(peak / 2 ** 20)} MiB`);
     const reached = (await stage.victimHits()).hits.slice(hits.length);
     verdict.unharmed(reached.length === 0, `${reached.length} requests reached the function`);
-    verdict.note(`another caller: p99 ${watch.p99Ms} ms, worst ${watch.worstMs} ms of ${watch.calls}; server at most +${Math.round(peak / 2 ** 20)} MiB`);
+    verdict.note(
+      `another caller: p99 ${watch.p99Ms} ms, worst ${watch.worstMs} ms of ${watch.calls}; server at most +${Math.round(peak / 2 ** 20)} MiB`,
+    );
   },
   async twin(stage) {
-    const headers = Object.fromEntries(Array.from({ length: 80 }, (_, index) => [`x-${index}`, 'y'.repeat(200)]));
+    const headers = Object.fromEntries(
+      Array.from({ length: 80 }, (_, index) => [`x-${index}`, 'y'.repeat(200)]),
+    );
     const many = await stage.call('/victim/open/d9', { headers });
     if (many.status !== 200) throw new Error(`80 headers: ${many.status}`);
     const body = await stage.call('/attacker/stream/sink', { method: 'POST', body: new Uint8Array(2 ** 20) });
     if (body.text !== String(2 ** 20)) throw new Error(`a body of 1 MiB: ${body.status} ${body.text}`);
     const large = await fetch(`${stage.gateway}/attacker/stream/large`);
-    if ((await large.arrayBuffer()).byteLength !== 512 * 256 * 1024) throw new Error('a large answer does not arrive whole');
+    if ((await large.arrayBuffer()).byteLength !== 512 * 256 * 1024)
+      throw new Error('a large answer does not arrive whole');
   },
 };
 

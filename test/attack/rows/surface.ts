@@ -3,7 +3,11 @@ import { errorOf, type Stage } from '../stage.ts';
 import { makeTar, plainApp } from '../tar.ts';
 
 /** Runs an action and says whether it reached the victim's code. */
-export async function withoutInvocation(stage: Stage, verdict: Verdict, action: () => Promise<void>): Promise<void> {
+export async function withoutInvocation(
+  stage: Stage,
+  verdict: Verdict,
+  action: () => Promise<void>,
+): Promise<void> {
   const before = await stage.victimHits();
   await action();
   const after = await stage.victimHits();
@@ -23,13 +27,29 @@ const unknownRoutes: Row = {
   event: null,
   async attack(stage, verdict) {
     await withoutInvocation(stage, verdict, async () => {
-      for (const path of ['/', '/nowhere', '/victim', '/victim/', '/victim/open', '/VICTIM/open/x', '/victim/count/x', '/v1/health', '/.env', '/bystander']) {
+      for (const path of [
+        '/',
+        '/nowhere',
+        '/victim',
+        '/victim/',
+        '/victim/open',
+        '/VICTIM/open/x',
+        '/victim/count/x',
+        '/v1/health',
+        '/.env',
+        '/bystander',
+      ]) {
         const { status, text } = await stage.call(path);
         verdict.expect(status === 404 && errorOf(text).code === 'CORDON_ROUTE_UNKNOWN', `${path}: ${status}`);
       }
       for (const method of ['DELETE', 'PUT', 'PATCH', 'OPTIONS', 'PROPFIND', 'TRACE', 'PURGE', 'M-SEARCH']) {
-        const { statuses } = await stage.raw(`${method} /victim/open/a1 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`);
-        verdict.expect(statuses.length === 1 && [404, 405].includes(statuses[0] ?? 0), `${method}: ${statuses.join()}`);
+        const { statuses } = await stage.raw(
+          `${method} /victim/open/a1 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`,
+        );
+        verdict.expect(
+          statuses.length === 1 && [404, 405].includes(statuses[0] ?? 0),
+          `${method}: ${statuses.join()}`,
+        );
       }
       for (const method of ['CONNECT', 'get', 'GETGET', 'G\u00cbT']) {
         const { statuses, closed } = await stage.raw(`${method} /victim/open/a1 HTTP/1.1\r\nHost: a\r\n\r\n`);
@@ -49,11 +69,22 @@ const silentRoute: Row = {
   event: null,
   async attack(stage, verdict) {
     const source = 'export default { fetch: () => new Response("open") }';
-    for (const [name, auth] of [['silent', null], ['nulled', ''], ['misspelt', 'Public'], ['wild', '*']] as const) {
+    for (const [name, auth] of [
+      ['silent', null],
+      ['nulled', ''],
+      ['misspelt', 'Public'],
+      ['wild', '*'],
+    ] as const) {
       const { status, text } = await stage.deployTar(name, makeTar(plainApp(name, source, { auth })));
-      verdict.expect(status === 400 && errorOf(text).code === 'CORDON_MANIFEST_INVALID', `auth ${String(auth)}: ${status} ${errorOf(text).code}`);
+      verdict.expect(
+        status === 400 && errorOf(text).code === 'CORDON_MANIFEST_INVALID',
+        `auth ${String(auth)}: ${status} ${errorOf(text).code}`,
+      );
       verdict.unharmed((await stage.call(`/${name}`)).status === 404, `/${name} is served`);
-      verdict.unharmed((await stage.control('GET', `/v1/apps/${name}`)).status === 404, `the app ${name} exists`);
+      verdict.unharmed(
+        (await stage.control('GET', `/v1/apps/${name}`)).status === 404,
+        `the app ${name} exists`,
+      );
     }
   },
   async twin(stage) {
@@ -64,7 +95,19 @@ const silentRoute: Row = {
   },
 };
 
-const CRASHES = ['throw', 'reject', 'text', 'odd', 'nothing', 'proxy', 'undefined', 'null', 'symbol', 'used', 'overflow'];
+const CRASHES = [
+  'throw',
+  'reject',
+  'text',
+  'odd',
+  'nothing',
+  'proxy',
+  'undefined',
+  'null',
+  'symbol',
+  'used',
+  'overflow',
+];
 const LEAKS = /4711|10\.0\.0\.7|\.m?[jt]s\b|\bat [A-Z(/]|node:|\/src\/|attacker\/|deno/i;
 
 const crashProbe: Row = {
@@ -79,9 +122,16 @@ const crashProbe: Row = {
       verdict.unharmed(!LEAKS.test(text), `${crash} tells ${text}`);
       verdict.unharmed(!LEAKS.test([...headers].join()), `${crash} tells in its headers`);
       verdict.expect(id !== '' && id === headers.get('x-request-id'), `${crash}: no id`);
-      verdict.expect((await stage.logs({ app: 'attacker', request: id })).length > 0, `${crash}: the id finds no log line`);
+      verdict.expect(
+        (await stage.logs({ app: 'attacker', request: id })).length > 0,
+        `${crash}: the id finds no log line`,
+      );
     }
-    for (const bytes of ['GET /%00 HTTP/1.1\r\nHost: a\r\n\r\n', 'nonsense\r\n\r\n', '\u0000\u0001\u0002\r\n\r\n']) {
+    for (const bytes of [
+      'GET /%00 HTTP/1.1\r\nHost: a\r\n\r\n',
+      'nonsense\r\n\r\n',
+      '\u0000\u0001\u0002\r\n\r\n',
+    ]) {
       const { text, statuses } = await stage.raw(bytes);
       verdict.expect(statuses[0] === 400, `${JSON.stringify(bytes)}: ${statuses.join()}`);
       verdict.unharmed(!/\bat |\/src\/|node:/.test(text), `the gateway tells ${text}`);
@@ -127,7 +177,15 @@ const CONFUSING = [
 ] as const;
 
 /** Other spellings of the guarded path. They mean it, so that it has to guard them too. */
-const SPELLINGS = ['/victim/admin/x', '/victim/%61dmin/x', '/%76ictim/admin/x', '/victim/admin/%78', '/victim/admin/', '/victim/admin/x?open', 'http://a/victim/admin/x'];
+const SPELLINGS = [
+  '/victim/admin/x',
+  '/victim/%61dmin/x',
+  '/%76ictim/admin/x',
+  '/victim/admin/%78',
+  '/victim/admin/',
+  '/victim/admin/x?open',
+  'http://a/victim/admin/x',
+];
 
 const pathConfusion: Row = {
   id: 'A5',
@@ -136,19 +194,38 @@ const pathConfusion: Row = {
   async attack(stage, verdict) {
     await withoutInvocation(stage, verdict, async () => {
       for (const target of CONFUSING) {
-        const { statuses } = await stage.raw(`GET ${target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`);
-        verdict.expect(statuses.length === 1 && [400, 403].includes(statuses[0] ?? 0), `${target}: ${statuses.join()}`);
+        const { statuses } = await stage.raw(
+          `GET ${target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`,
+        );
+        verdict.expect(
+          statuses.length === 1 && [400, 403].includes(statuses[0] ?? 0),
+          `${target}: ${statuses.join()}`,
+        );
       }
       for (const target of SPELLINGS) {
-        const { statuses } = await stage.raw(`GET ${target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`);
-        verdict.expect(statuses.length === 1 && [401, 403, 404].includes(statuses[0] ?? 0), `${target}: ${statuses.join()}`);
+        const { statuses } = await stage.raw(
+          `GET ${target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`,
+        );
+        verdict.expect(
+          statuses.length === 1 && [401, 403, 404].includes(statuses[0] ?? 0),
+          `${target}: ${statuses.join()}`,
+        );
       }
-      for (const header of ['X-Original-URL: /victim/open/x', 'X-Rewrite-URL: /victim/open/x', 'X-HTTP-Method-Override: GET', 'X-Forwarded-Prefix: /victim/open']) {
-        const { statuses } = await stage.raw(`GET /victim/admin/x HTTP/1.1\r\nHost: a\r\n${header}\r\nConnection: close\r\n\r\n`);
+      for (const header of [
+        'X-Original-URL: /victim/open/x',
+        'X-Rewrite-URL: /victim/open/x',
+        'X-HTTP-Method-Override: GET',
+        'X-Forwarded-Prefix: /victim/open',
+      ]) {
+        const { statuses } = await stage.raw(
+          `GET /victim/admin/x HTTP/1.1\r\nHost: a\r\n${header}\r\nConnection: close\r\n\r\n`,
+        );
         verdict.expect(statuses.length === 1 && statuses[0] === 401, `${header}: ${statuses.join()}`);
       }
       for (const token of ['', 'x', `${stage.token.slice(0, -1)}_`, `${stage.token}, Bearer x`]) {
-        const { status } = await stage.call('/victim/admin/x', { headers: { authorization: `Bearer ${token}` } });
+        const { status } = await stage.call('/victim/admin/x', {
+          headers: { authorization: `Bearer ${token}` },
+        });
         verdict.expect(status === 401, `a wrong token: ${status}`);
       }
     });

@@ -25,19 +25,29 @@ const lateWork: Row = {
       }),
     );
     await new Promise((resolve) => setTimeout(resolve, GRACE_MS));
-    const idle = await eventually(async () => (await stage.status()).instances.every((instance) => instance.function !== 'late'), 2000);
+    const idle = await eventually(
+      async () => (await stage.status()).instances.every((instance) => instance.function !== 'late'),
+      2000,
+    );
     verdict.expect(idle, 'an instance lives on after its time');
     const before = await stage.logs({ app: 'attacker', function: 'late' });
     await new Promise((resolve) => setTimeout(resolve, SILENCE_MS));
     const after = await stage.logs({ app: 'attacker', function: 'late' });
-    verdict.expect(before.some(({ message }) => message.includes('late-')), 'no work was seen at all');
-    verdict.unharmed(after.length === before.length, `${after.length - before.length} log lines came after the end`);
+    verdict.expect(
+      before.some(({ message }) => message.includes('late-')),
+      'no work was seen at all',
+    );
+    verdict.unharmed(
+      after.length === before.length,
+      `${after.length - before.length} log lines came after the end`,
+    );
   },
   async twin(stage) {
     const mark = `modest-${crypto.randomUUID()}`;
     const outcome = await stage.outcome(`/attacker/late/modest?mark=${mark}`);
     if (outcome !== '200') throw new Error(`work inside of the time limit: ${outcome}`);
-    if (!(await eventually(async () => (await marks(stage, mark)) === 1, 2000))) throw new Error('work inside of the time limit was not finished');
+    if (!(await eventually(async () => (await marks(stage, mark)) === 1, 2000)))
+      throw new Error('work inside of the time limit was not finished');
   },
 };
 

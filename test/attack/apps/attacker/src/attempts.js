@@ -9,9 +9,14 @@ export async function run(attempts) {
 
 async function outcome(attempt) {
   let timer;
-  const patience = new Promise((resolve) => (timer = setTimeout(() => resolve('denied: no answer'), PATIENCE_MS)));
+  const patience = new Promise(
+    (resolve) => (timer = setTimeout(() => resolve('denied: no answer'), PATIENCE_MS)),
+  );
   try {
-    return await Promise.race([Promise.resolve(attempt()).then((value) => `REACHED ${show(value)}`), patience]);
+    return await Promise.race([
+      Promise.resolve(attempt()).then((value) => `REACHED ${show(value)}`),
+      patience,
+    ]);
   } catch (thrown) {
     return `denied: ${thrown?.name ?? typeof thrown}: ${String(thrown?.message ?? thrown).slice(0, 160)}`;
   } finally {
@@ -38,7 +43,9 @@ export function first(emitter, good, bad = ['error']) {
     for (const name of bad)
       on(name, (event) => {
         event?.preventDefault?.();
-        reject(event?.error ?? (event instanceof Error ? event : new Error(event?.message || `event ${name}`)));
+        reject(
+          event?.error ?? (event instanceof Error ? event : new Error(event?.message || `event ${name}`)),
+        );
       });
   });
 }

@@ -42,11 +42,13 @@ const BOMBS = {
   'shared buffers': () => {
     for (;;) keep.push(new Uint8Array(new SharedArrayBuffer(16 * 1024 * 1024)).fill(1));
   },
-  'blobs': () => {
+  blobs: () => {
     for (;;) keep.push(new Blob([new Uint8Array(8 * 1024 * 1024)]));
   },
   workers: async () => {
-    const url = URL.createObjectURL(new Blob(['setInterval(() => {}, 1); for (;;);'], { type: 'text/javascript' }));
+    const url = URL.createObjectURL(
+      new Blob(['setInterval(() => {}, 1); for (;;);'], { type: 'text/javascript' }),
+    );
     for (let i = 0; i < 1000; i += 1) keep.push(new Worker(url, { type: 'module' }));
     return never();
   },

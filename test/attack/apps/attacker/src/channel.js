@@ -38,7 +38,16 @@ function head(value, body = new Uint8Array(0)) {
 }
 const u32 = (value) => new Uint8Array(new Uint32Array([value]).buffer);
 
-const DATA = 3, CREDIT = 5, CLOSE = 6, PONG = 8, READY = 16, ASSIGNED = 17, RESPONSE = 18, FAILURE = 19, DONE = 20, LOG = 21;
+const DATA = 3,
+  CREDIT = 5,
+  CLOSE = 6,
+  PONG = 8,
+  READY = 16,
+  ASSIGNED = 17,
+  RESPONSE = 18,
+  FAILURE = 19,
+  DONE = 20,
+  LOG = 21;
 const LAST = 1;
 const ok = head([200, ['content-type', 'text/plain']], text('ok'));
 
@@ -69,7 +78,10 @@ const WRITES = {
   'header that is no text': (id) => frame(RESPONSE, LAST, id, head([200, ['a', { toString: 1 }]])),
   'failure of a wrong shape': (id) => frame(FAILURE, 0, id, head(null)),
   'log of an unknown level': () => frame(LOG, 77, 0, text('x')),
-  'window ignored': (id) => [frame(RESPONSE, 0, id, ok), ...Array.from({ length: 256 }, () => frame(DATA, 0, id, new Uint8Array(64 * 1024)))],
+  'window ignored': (id) => [
+    frame(RESPONSE, 0, id, ok),
+    ...Array.from({ length: 256 }, () => frame(DATA, 0, id, new Uint8Array(64 * 1024))),
+  ],
 };
 
 /** Writes that the protocol allows and that must still not hurt. */
@@ -80,10 +92,33 @@ const MISUSES = {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   },
-  'header injection': (id, channel) => channel.write(frame(RESPONSE, LAST | 16, id, head([200, ['x-a', 'b\r\nset-cookie: stolen=1\r\n\r\n<html>']], text('split')))),
-  'header name injection': (id, channel) => channel.write(frame(RESPONSE, LAST | 16, id, head([200, ['x-a: b\r\nset-cookie', 'stolen=1']], text('split')))),
-  'framing headers': (id, channel) => channel.write(frame(RESPONSE, LAST | 16, id, head([200, ['content-length', '5', 'content-length', '0', 'transfer-encoding', 'chunked']], text('smuggled answer')))),
-  'informational status': (id, channel) => channel.write(frame(RESPONSE, LAST | 16, id, head([102, []], text('x')))),
+  'header injection': (id, channel) =>
+    channel.write(
+      frame(
+        RESPONSE,
+        LAST | 16,
+        id,
+        head([200, ['x-a', 'b\r\nset-cookie: stolen=1\r\n\r\n<html>']], text('split')),
+      ),
+    ),
+  'header name injection': (id, channel) =>
+    channel.write(
+      frame(RESPONSE, LAST | 16, id, head([200, ['x-a: b\r\nset-cookie', 'stolen=1']], text('split'))),
+    ),
+  'framing headers': (id, channel) =>
+    channel.write(
+      frame(
+        RESPONSE,
+        LAST | 16,
+        id,
+        head(
+          [200, ['content-length', '5', 'content-length', '0', 'transfer-encoding', 'chunked']],
+          text('smuggled answer'),
+        ),
+      ),
+    ),
+  'informational status': (id, channel) =>
+    channel.write(frame(RESPONSE, LAST | 16, id, head([102, []], text('x')))),
   'pong nobody asked for': (id, channel) => channel.write(frame(PONG, 0, 0)),
   'closed channel': (id, channel) => channel.destroy(),
   'half-closed channel': (id, channel) => channel.end(),

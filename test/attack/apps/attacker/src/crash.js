@@ -26,7 +26,11 @@ const CRASHES = {
     throw undefined;
   },
   proxy: () => {
-    throw new Proxy(new Error(SECRET), { get: () => { throw new Error(SECRET); } });
+    throw new Proxy(new Error(SECRET), {
+      get: () => {
+        throw new Error(SECRET);
+      },
+    });
   },
   undefined: () => undefined,
   null: () => null,

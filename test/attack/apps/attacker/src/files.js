@@ -19,11 +19,18 @@ export function readers(path) {
     'require of a file': () => builtin('node:module').createRequire('file:///x.js')(path),
     'dynamic import': () => import(`file://${path}`),
     'process.loadEnvFile': () => process.loadEnvFile(path) ?? Deno.inspect(process.env),
-    'sqlite': () => new (builtin('node:sqlite').DatabaseSync)(path, { readOnly: true }).prepare('select * from sqlite_master').all(),
-    'sqlite attach': () => new (builtin('node:sqlite').DatabaseSync)(':memory:').exec(`attach '${path}' as other`) ?? 'attached',
+    sqlite: () =>
+      new (builtin('node:sqlite').DatabaseSync)(path, { readOnly: true })
+        .prepare('select * from sqlite_master')
+        .all(),
+    'sqlite attach': () =>
+      new (builtin('node:sqlite').DatabaseSync)(':memory:').exec(`attach '${path}' as other`) ?? 'attached',
     'wasi preopen': () => {
       const { WASI } = builtin('node:wasi');
-      return new WASI({ version: 'preview1', preopens: { '/': '/' } }).getImportObject() && fs.readFileSync(path, 'utf8');
+      return (
+        new WASI({ version: 'preview1', preopens: { '/': '/' } }).getImportObject() &&
+        fs.readFileSync(path, 'utf8')
+      );
     },
     'Deno.openKv': () => Deno.openKv(path),
     'link away': () => fs.symlinkSync(path, '/tmp/link') ?? 'linked',
@@ -48,7 +55,8 @@ export function writers(path) {
     'fs.chmodSync': () => fs.chmodSync(path, 0o777) ?? 'changed',
     'fs.mkdirSync': () => fs.mkdirSync(`${path}.d`) ?? 'made',
     'Deno.makeTempFile': () => Deno.makeTempFile(),
-    'sqlite database': () => new (builtin('node:sqlite').DatabaseSync)(`${path}.db`).exec('create table t (a)') ?? 'made',
+    'sqlite database': () =>
+      new (builtin('node:sqlite').DatabaseSync)(`${path}.db`).exec('create table t (a)') ?? 'made',
     'sqlite vacuum into': () =>
       new (builtin('node:sqlite').DatabaseSync)(':memory:').exec(`vacuum into '${path}.vacuum'`) ?? 'made',
   };

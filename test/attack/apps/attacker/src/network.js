@@ -8,12 +8,15 @@ export function connections(host, port) {
   return {
     fetch: async () => (await fetch(`http://${url}/v1/health`)).status,
     'fetch over https': async () => (await fetch(`https://${url}/v1/health`)).status,
-    'fetch in a Request': async () => (await fetch(new Request(`http://${url}/v1/apps`, { method: 'POST' }))).status,
+    'fetch in a Request': async () =>
+      (await fetch(new Request(`http://${url}/v1/apps`, { method: 'POST' }))).status,
     'fetch with a client': async () =>
-      (await fetch('http://x/', { client: Deno.createHttpClient({ proxy: { url: `http://${url}` } }) })).status,
+      (await fetch('http://x/', { client: Deno.createHttpClient({ proxy: { url: `http://${url}` } }) }))
+        .status,
     'Deno.connect': async () => (await Deno.connect({ hostname: host, port: Number(port) })).remoteAddr,
     'Deno.connectTls': async () => (await Deno.connectTls({ hostname: host, port: Number(port) })).remoteAddr,
-    'Deno.connectQuic': async () => Deno.connectQuic({ hostname: host, port: Number(port), alpnProtocols: ['x'] }),
+    'Deno.connectQuic': async () =>
+      Deno.connectQuic({ hostname: host, port: Number(port), alpnProtocols: ['x'] }),
     'net.connect': () => first(net.connect({ host, port: Number(port) }), ['connect']),
     'http.request': () => first(builtin('node:http').get(`http://${url}/v1/health`), ['response']),
     'https.request': () => first(builtin('node:https').get(`https://${url}/v1/health`), ['response']),
@@ -37,7 +40,11 @@ export function datagramsAndNames(host, port, name) {
   return {
     'Deno.listenDatagram': async () => {
       const socket = Deno.listenDatagram({ transport: 'udp', hostname: '0.0.0.0', port: 0 });
-      return socket.send(new TextEncoder().encode('udp'), { transport: 'udp', hostname: host, port: Number(port) });
+      return socket.send(new TextEncoder().encode('udp'), {
+        transport: 'udp',
+        hostname: host,
+        port: Number(port),
+      });
     },
     'dgram.send': () =>
       new Promise((resolve, reject) => {
@@ -69,9 +76,15 @@ export function unixSockets(paths) {
     attempts[`Deno.connect ${shown}`] = async () => Deno.connect({ transport: 'unix', path });
     attempts[`net.connect ${shown}`] = () => first(builtin('node:net').connect({ path }), ['connect']);
   }
-  attempts['Deno.listen unix'] = async () => Deno.listen({ transport: 'unix', path: '/tmp/attacker.sock' }).addr;
-  attempts['net.listen abstract'] = () => first(builtin('node:net').createServer().listen('\0attacker'), ['listening']);
+  attempts['Deno.listen unix'] = async () =>
+    Deno.listen({ transport: 'unix', path: '/tmp/attacker.sock' }).addr;
+  attempts['net.listen abstract'] = () =>
+    first(builtin('node:net').createServer().listen('\0attacker'), ['listening']);
   attempts['fetch by a unix socket'] = async () =>
-    (await fetch('http://x/', { client: Deno.createHttpClient({ proxy: { transport: 'unix', path: paths[0] } }) })).status;
+    (
+      await fetch('http://x/', {
+        client: Deno.createHttpClient({ proxy: { transport: 'unix', path: paths[0] } }),
+      })
+    ).status;
   return attempts;
 }

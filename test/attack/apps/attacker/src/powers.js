@@ -19,15 +19,21 @@ export function powers() {
     'child_process.execFileSync': () => children.execFileSync('/proc/self/exe', ['--version']).toString(),
     'child_process.fork': () => first(children.fork('/harness.mjs'), ['spawn', 'message', 'exit']),
     'cluster.fork': () => first(builtin('node:cluster').fork(), ['online', 'listening']),
-    'Deno.dlopen': () => Deno.dlopen('libc.so.6', { getpid: { parameters: [], result: 'i32' } }).symbols.getpid(),
-    'Deno.dlopen of a path': () => Deno.dlopen('/lib/x86_64-linux-gnu/libc.so.6', { system: { parameters: ['buffer'], result: 'i32' } }),
+    'Deno.dlopen': () =>
+      Deno.dlopen('libc.so.6', { getpid: { parameters: [], result: 'i32' } }).symbols.getpid(),
+    'Deno.dlopen of a path': () =>
+      Deno.dlopen('/lib/x86_64-linux-gnu/libc.so.6', { system: { parameters: ['buffer'], result: 'i32' } }),
     'Deno.UnsafePointer': () => new Deno.UnsafePointerView(Deno.UnsafePointer.create(0x10000000n)).getUint8(),
-    'Deno.UnsafeCallback': () => new Deno.UnsafeCallback({ parameters: [], result: 'void' }, () => {}).pointer,
+    'Deno.UnsafeCallback': () =>
+      new Deno.UnsafeCallback({ parameters: [], result: 'void' }, () => {}).pointer,
     'process.dlopen': () => process.dlopen({ exports: {} }, '/lib/x86_64-linux-gnu/libc.so.6') ?? 'loaded',
     'require of an addon': () => builtin('node:module').createRequire('file:///x.js')('/tmp/addon.node'),
-    'Module._extensions': () => builtin('node:module')._extensions['.node']({ exports: {} }, '/bin/deno') ?? 'loaded',
-    'process.binding spawn_sync': () => process.binding('spawn_sync').spawn({ file: '/bin/deno', args: ['deno'] }),
-    'process.binding process_wrap': () => new (process.binding('process_wrap').Process)().spawn({ file: '/bin/deno' }),
+    'Module._extensions': () =>
+      builtin('node:module')._extensions['.node']({ exports: {} }, '/bin/deno') ?? 'loaded',
+    'process.binding spawn_sync': () =>
+      process.binding('spawn_sync').spawn({ file: '/bin/deno', args: ['deno'] }),
+    'process.binding process_wrap': () =>
+      new (process.binding('process_wrap').Process)().spawn({ file: '/bin/deno' }),
     'process.binding fs': () => process.binding('fs').open('/harness.mjs', 0, 0o666),
     'process._linkedBinding': () => process._linkedBinding('electron'),
     'inner ops: spawn': () => Deno[Deno.internal].core.ops.op_spawn_child({ cmd: '/bin/deno', args: [] }),
@@ -41,7 +47,10 @@ export function powers() {
     'os.networkInterfaces': () => builtin('node:os').networkInterfaces(),
     'Deno.osUptime': () => Deno.osUptime(),
     'Deno.loadavg': () => Deno.loadavg(),
-    'inspector.open': () => builtin('node:inspector').open(0) ?? builtin('node:inspector').url() ?? Promise.reject(new Error('none')),
+    'inspector.open': () =>
+      builtin('node:inspector').open(0) ??
+      builtin('node:inspector').url() ??
+      Promise.reject(new Error('none')),
     'run permission': async () => granted('run'),
     'ffi permission': async () => granted('ffi'),
     'net permission': async () => granted('net'),

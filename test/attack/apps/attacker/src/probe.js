@@ -42,8 +42,12 @@ const FATAL = {
     new Promise((resolve, reject) => {
       const code = `Deno.readTextFile('/etc/passwd').then(postMessage, (e) => postMessage('denied ' + e.message))`;
       const url = URL.createObjectURL(new Blob([code], { type: 'text/javascript' }));
-      const worker = new Worker(url, { type: 'module', deno: { permissions: { read: true, net: true, run: true } } });
-      worker.onmessage = ({ data }) => (String(data).startsWith('denied') ? reject(new Error(data)) : resolve(data));
+      const worker = new Worker(url, {
+        type: 'module',
+        deno: { permissions: { read: true, net: true, run: true } },
+      });
+      worker.onmessage = ({ data }) =>
+        String(data).startsWith('denied') ? reject(new Error(data)) : resolve(data);
       worker.onerror = (event) => {
         event.preventDefault();
         reject(new Error(event.message));
@@ -53,16 +57,35 @@ const FATAL = {
 
 const PROBES = {
   fatal: (query) => run({ [query.get('name')]: FATAL[query.get('name')] }),
-  control: (query) => run({ ...connections('127.0.0.1', query.get('port')), ...ofHost(`localhost`, query), ...ofHost('[::1]', query) }),
-  network: (query) => run({ ...connections(query.get('host'), query.get('port')), ...datagramsAndNames(query.get('host'), query.get('port'), query.get('name')) }),
+  control: (query) =>
+    run({
+      ...connections('127.0.0.1', query.get('port')),
+      ...ofHost(`localhost`, query),
+      ...ofHost('[::1]', query),
+    }),
+  network: (query) =>
+    run({
+      ...connections(query.get('host'), query.get('port')),
+      ...datagramsAndNames(query.get('host'), query.get('port'), query.get('name')),
+    }),
   unix: () =>
-    run(unixSockets(['/run/cordon.sock', '/var/run/docker.sock', '/run/dbus/system_bus_socket', '\0cordon', '\0/tmp/.X11-unix/X0', '/proc/self/fd/3'])),
+    run(
+      unixSockets([
+        '/run/cordon.sock',
+        '/var/run/docker.sock',
+        '/run/dbus/system_bus_socket',
+        '\0cordon',
+        '\0/tmp/.X11-unix/X0',
+        '/proc/self/fd/3',
+      ]),
+    ),
   descriptors: () => run(descriptors()),
   read: (query) => run(readers(query.get('path'))),
   write: (query) => run(writers(query.get('path'))),
   list: (query) =>
     run({
-      'Deno.readDir': async () => (await Array.fromAsync(Deno.readDir(query.get('path')))).map(({ name }) => name),
+      'Deno.readDir': async () =>
+        (await Array.fromAsync(Deno.readDir(query.get('path')))).map(({ name }) => name),
       'fs.readdirSync': () => builtin('node:fs').readdirSync(query.get('path')),
       'fs.statSync': () => builtin('node:fs').statSync(query.get('path')),
       'Deno.realPath': () => Deno.realPath(query.get('path')),
@@ -87,7 +110,9 @@ const PROBES = {
 };
 
 function ofHost(host, query) {
-  return { [`fetch ${host}`]: async () => (await fetch(`http://${host}:${query.get('port')}/v1/health`)).status };
+  return {
+    [`fetch ${host}`]: async () => (await fetch(`http://${host}:${query.get('port')}/v1/health`)).status,
+  };
 }
 
 export default {

@@ -1,0 +1,140 @@
+import type { HeapObject, NativeCall, Site, Value } from './heap.ts';
+import type { Capability, Known } from './finding.ts';
+import { argument, type Machine } from './machine.ts';
+import { knownTexts, union } from './store.ts';
+
+/** Operation of a grant that each method of a binding needs. */
+const OPERATIONS: Readonly<Record<'kv' | 'bucket' | 'queue' | 'service', Readonly<Record<string, string>>>> =
+  {
+    kv: { get: 'get', getWithMetadata: 'get', put: 'put', delete: 'delete', list: 'list' },
+    bucket: {
+      get: 'get',
+      head: 'head',
+      put: 'put',
+      delete: 'delete',
+      list: 'list',
+      createMultipartUpload: 'put',
+      resumeMultipartUpload: 'put',
+    },
+    queue: { send: 'send', sendBatch: 'send' },
+    service: { fetch: 'fetch' },
+  };
+
+/** Kind that a method alone gives away. */
+const KIND_OF_METHOD: Readonly<Record<string, Capability>> = {
+  getWithMetadata: 'kv',
+  head: 'bucket',
+  createMultipartUpload: 'bucket',
+  resumeMultipartUpload: 'bucket',
+  send: 'queue',
+  sendBatch: 'queue',
+  fetch: 'service',
+};
+
+/** Read of any object by the language or by libraries that ask what they were given. */
+const KEYS_OF_ANY_OBJECT: ReadonlySet<string> = new Set([
+  'then',
+  'constructor',
+  'prototype',
+  'toString',
+  'valueOf',
+  'toJSON',
+  'hasOwnProperty',
+  'length',
+  'undefined',
+  'null',
+]);
+
+export function kindOfBinding(machine: Machine, name: string): Capability | 'variable' {
+  const { grants, vars } = machine;
+  for (const kind of ['kv', 'bucket', 'queue', 'service', 'secret'] as const)
+    if (Object.hasOwn(grants[kind], name)) return kind;
+  return Object.hasOwn(vars, name) ? 'variable' : 'binding';
+}
+
+/** What `env[name]` is. Reading a secret, or a name that nothing declares, is a use. */
+export function readBinding(machine: Machine, name: string, site: Site): Value {
+  const { store } = machine;
+  if (KEYS_OF_ANY_OBJECT.has(name) || name.startsWith('@@')) return new Set();
+  const kind = kindOfBinding(machine, name);
+  if (kind === 'variable') return store.constant(machine.vars[name] ?? '');
+  if (kind === 'secret') {
+    machine.use({ capability: 'secret', binding: name, operation: 'read', resource: null }, site);
+    return store.primitiveValue;
+  }
+  if (kind === 'binding')
+    machine.use({ capability: 'binding', binding: name, operation: 'read', resource: null }, site);
+  return new Set([bindingObject(machine, name)]);
+}
+
+export function readProcessBinding(machine: Machine, name: string, site: Site): Value {
+  const kind = kindOfBinding(machine, name);
+  if (kind === 'variable') return machine.store.constant(machine.vars[name] ?? '');
+  if (kind === 'secret')
+    machine.use({ capability: 'secret', binding: name, operation: 'read', resource: null }, site);
+  return union(machine.store.primitiveValue, machine.store.constant(undefined));
+}
+
+function bindingObject(machine: Machine, name: string): HeapObject {
+  const { store, environment } = machine;
+  const known = [...store.property(environment, `@@binding:${name}`).atoms][0];
+  if (known?.kind === 'object') return known;
+  const object = store.newObject('binding', name);
+  store.write(store.property(environment, `@@binding:${name}`), new Set([object]));
+  return object;
+}
+
+/** The method `key` of a binding, which records what it is called with; null for what every object has. */
+export function bindingMethod(machine: Machine, binding: HeapObject, key: string): HeapObject | null {
+  if (KEYS_OF_ANY_OBJECT.has(key) || key.startsWith('@@')) return null;
+  const operation = machine.native(`${binding.name}.${key}`, (call) => {
+    useBinding(machine, binding.name, key, call);
+    return machine.store.externalValue;
+  });
+  operation.shape = 'operation';
+  operation.owner = binding;
+  return operation;
+}
+
+/** Records a call of a method of a binding. `call` is null when the arguments cannot be seen. */
+export function useBinding(machine: Machine, binding: string, method: string, call: NativeCall): void {
+  const kind = kindOfBinding(machine, binding);
+  const declared = kind === 'kv' || kind === 'bucket' || kind === 'queue' || kind === 'service' ? kind : null;
+  const capability = declared ?? KIND_OF_METHOD[method] ?? 'binding';
+  const operation = operationOf(declared, method);
+  if (operation === null) {
+    machine.unknown('operation-computed', `${binding}.${method}`, call.site);
+    return;
+  }
+  for (const resource of resourcesOf(machine, operation, call))
+    machine.use({ capability, binding, operation, resource }, call.site);
+  for (const value of call.args.list) machine.escape(value, call.site);
+}
+
+function operationOf(declared: keyof typeof OPERATIONS | null, method: string): string | null {
+  const tables = declared === null ? Object.values(OPERATIONS) : [OPERATIONS[declared]];
+  for (const table of tables) if (Object.hasOwn(table, method)) return table[method] ?? null;
+  return null;
+}
+
+function resourcesOf(machine: Machine, operation: string, call: NativeCall): (Known | null)[] {
+  const { store } = machine;
+  if (operation === 'send' || operation === 'fetch') return [null];
+  if (operation === 'list') {
+    const prefixes = knownTexts(
+      machine.getMember(argument(call.args, 0), store.constant('prefix'), call.site),
+    );
+    return prefixes.length === 0
+      ? [null]
+      : prefixes.map(({ text }) => (text === '' ? null : { text, whole: false }));
+  }
+  const keys = new Set(argument(call.args, 0));
+  for (const atom of argument(call.args, 0)) {
+    if (atom.kind !== 'object' || atom.shape !== 'array') continue;
+    keys.delete(atom);
+    for (const { value } of machine.elements(new Set([atom]), call.site))
+      for (const key of value) keys.add(key);
+  }
+  const known = knownTexts(keys).map((text) => (text.text === '' ? null : text));
+  return known.length === 0 ? [null] : known;
+}

@@ -1,0 +1,63 @@
+import type { Arguments, Frame, HeapObject, Native, Site, Value } from './heap.ts';
+import type { UnknownReason, Use } from './finding.ts';
+import type { Declaration } from './scopes.ts';
+import type { Store } from './store.ts';
+import type { Expression, FunctionNode, SyntaxNode } from './syntax.ts';
+import type { Grants } from '../manifest/index.ts';
+
+/** A use before its place is known as one of the sources. */
+export type UseFact = Omit<Use, 'kind' | 'place'>;
+
+/** What the parts of the interpreter ask of each other. */
+export interface Machine {
+  readonly store: Store;
+  readonly grants: Grants;
+  readonly vars: Readonly<Record<string, string>>;
+  readonly environment: HeapObject;
+  readonly processEnvironment: HeapObject;
+  readonly globals: HeapObject;
+  declarationOf(identifier: SyntaxNode): Declaration | undefined;
+  usesArguments(node: FunctionNode): boolean;
+  evaluate(node: Expression, frame: Frame): Value;
+  getMember(receiver: Value, key: Value, site: Site): Value;
+  getProperty(object: HeapObject, key: string | null, self: Value, site: Site): Value;
+  setMember(receiver: Value, key: Value, value: Value, site: Site): void;
+  call(callee: Value, self: Value, args: Arguments, site: Site): Value;
+  construct(callee: Value, args: Arguments, site: Site): Value;
+  /** Hands a value to code that is not seen. */
+  escape(value: Value, site: Site): void;
+  /** Elements that iteration over a value gives, each with a name that tells it from the others. */
+  elements(value: Value, site: Site): readonly Element[];
+  native(name: string, native: Native | Native['call']): HeapObject;
+  /** A method that an object of a built-in shape has; of text, for null. */
+  builtinMethod(object: HeapObject | null, key: string): HeapObject | null;
+  module(name: string): Value;
+  use(fact: UseFact, site: Site): void;
+  unknown(reason: UnknownReason, detail: string, site: Site): void;
+}
+
+export interface Element {
+  readonly name: string;
+  readonly value: Value;
+}
+
+export const NO_ARGUMENTS: Arguments = { list: [], rest: new Set() };
+
+export function argumentsOf(...list: readonly Value[]): Arguments {
+  return { list, rest: new Set() };
+}
+
+/** What argument `index` may be. */
+export function argument(args: Arguments, index: number): Value {
+  const value = args.list[index];
+  if (args.rest.size === 0) return value ?? new Set();
+  return new Set([...(value ?? []), ...args.rest]);
+}
+
+export function argumentsFrom(args: Arguments, index: number): Arguments {
+  return { list: args.list.slice(index), rest: args.rest };
+}
+
+export function siteBelow(site: Site, path: string): Site {
+  return { node: site.node, frame: site.frame, path: `${site.path}/${path}` };
+}

@@ -1,0 +1,225 @@
+import { classObject, functionObject } from './classes.ts';
+import type { Frame, Site, Value } from './heap.ts';
+import type { Machine } from './machine.ts';
+import { assign, variableCell } from './patterns.ts';
+import { keyNames, truth } from './store.ts';
+import { isFunction, type LoopNode, type Oxc, type SyntaxNode } from './syntax.ts';
+
+/** Rounds of a loop that are told apart; with more, one round stands for all. */
+const ROUNDS_MAX = 64;
+
+/** Evaluates a statement for what it assigns, calls and gives back. The order of statements does not matter. */
+export function execute(machine: Machine, node: SyntaxNode, frame: Frame): void {
+  const { store } = machine;
+  store.step();
+  switch (node.type) {
+    case 'ExpressionStatement':
+      machine.evaluate(node.expression, frame);
+      return;
+    case 'VariableDeclaration':
+      for (const { id, init } of node.declarations) {
+        if (init !== null) assign(machine, id, machine.evaluate(init, frame), frame);
+      }
+      return;
+    case 'ReturnStatement':
+      if (node.argument !== null)
+        store.write(frame.functionFrame.result, machine.evaluate(node.argument, frame));
+      else store.write(frame.functionFrame.result, store.constant(undefined));
+      return;
+    case 'BlockStatement':
+      for (const statement of node.body) execute(machine, statement, frame);
+      return;
+    case 'IfStatement': {
+      const { mayBeTrue, mayBeFalse } = truth(machine.evaluate(node.test, frame));
+      if (mayBeTrue) execute(machine, node.consequent, frame);
+      if (mayBeFalse && node.alternate !== null) execute(machine, node.alternate, frame);
+      return;
+    }
+    case 'ThrowStatement':
+      machine.evaluate(node.argument, frame);
+      return;
+    case 'EmptyStatement':
+    case 'BreakStatement':
+    case 'ContinueStatement':
+    case 'DebuggerStatement':
+      return;
+    default:
+      executeCompound(machine, node, frame);
+  }
+}
+
+function executeCompound(machine: Machine, node: SyntaxNode, frame: Frame): void {
+  switch (node.type) {
+    case 'FunctionDeclaration':
+      if (node.id !== null) assign(machine, node.id, new Set([functionObject(machine, node, frame)]), frame);
+      return;
+    case 'ClassDeclaration': {
+      const value = new Set([classObject(machine, node, frame)]);
+      if (node.id !== null) {
+        assign(machine, node.id, value, frame);
+        assignInner(machine, node, value, frame);
+      }
+      return;
+    }
+    case 'ForOfStatement':
+    case 'ForInStatement':
+      executeRounds(machine, node, frame);
+      return;
+    case 'ForStatement':
+      if (node.init?.type === 'VariableDeclaration') execute(machine, node.init, frame);
+      else if (node.init !== null) machine.evaluate(node.init, frame);
+      if (node.test !== null) machine.evaluate(node.test, frame);
+      if (node.update !== null) machine.evaluate(node.update, frame);
+      execute(machine, node.body, frame);
+      return;
+    case 'WhileStatement':
+    case 'DoWhileStatement':
+      machine.evaluate(node.test, frame);
+      execute(machine, node.body, frame);
+      return;
+    case 'SwitchStatement':
+      machine.evaluate(node.discriminant, frame);
+      for (const { test, consequent } of node.cases) {
+        if (test !== null) machine.evaluate(test, frame);
+        for (const statement of consequent) execute(machine, statement, frame);
+      }
+      return;
+    case 'TryStatement':
+      executeTry(machine, node, frame);
+      return;
+    case 'LabeledStatement':
+      execute(machine, node.body, frame);
+      return;
+    default:
+      executeModule(machine, node, frame);
+  }
+}
+
+/** The name that a class has inside of itself. */
+function assignInner(machine: Machine, node: Oxc.Class, value: Value, frame: Frame): void {
+  if (node.id === null) return;
+  const cell = variableCell(machine, node.id, frame);
+  if (cell !== null) machine.store.write(cell, value);
+}
+
+/** An error may hold whatever was thrown, but nothing of it is followed: throwing `env` hands it to unseen code. */
+function executeTry(machine: Machine, node: Oxc.TryStatement, frame: Frame): void {
+  execute(machine, node.block, frame);
+  if (node.handler !== null) {
+    const { param, body } = node.handler;
+    if (param !== null) assign(machine, param, machine.store.externalValue, frame);
+    execute(machine, body, frame);
+  }
+  if (node.finalizer !== null) execute(machine, node.finalizer, frame);
+}
+
+function executeRounds(machine: Machine, node: LoopNode, frame: Frame): void {
+  const { store } = machine;
+  const site: Site = { node: node.right, frame, path: '' };
+  const value = machine.evaluate(node.right, frame);
+  const rounds = node.type === 'ForInStatement' ? keysOf(machine, value, site) : machine.elements(value, site);
+  const apart = rounds.length <= ROUNDS_MAX;
+  for (const round of rounds) {
+    const { frame: inner } = store.frame(
+      node,
+      frame,
+      `${frame.functionFrame.context}|${frame.context}|${apart ? round.name : ''}`,
+      frame.functionFrame,
+    );
+    const item =
+      node.type === 'ForOfStatement' && node.await ? machine.getMember(promiseLike(machine, round.value), store.constant('@@value'), site) : round.value;
+    assign(machine, node.left, item, inner);
+    execute(machine, node.body, inner);
+  }
+}
+
+/** `for await` waits for what it is given. */
+function promiseLike(machine: Machine, value: Value): Value {
+  const { store } = machine;
+  const holder = store.newObject('plain', 'awaited');
+  for (const atom of value) {
+    if (atom.kind === 'object' && atom.shape === 'promise')
+      store.write(store.property(holder, '@@value'), store.read(atom.inner));
+    else store.write(store.property(holder, '@@value'), new Set([atom]));
+  }
+  return new Set([holder]);
+}
+
+/** Names that `for … in` gives, each on its own. */
+export function keysOf(machine: Machine, value: Value, site: Site): { readonly name: string; readonly value: Value }[] {
+  const { store } = machine;
+  const keys = new Set<string | null>();
+  for (const atom of value) {
+    if (atom.kind !== 'object') continue;
+    if (atom.shape === 'environment') machine.unknown('environment-listed', 'env', site);
+    const isOpen = atom.shape === 'environment' || atom.shape === 'external' || atom.shape === 'process-environment';
+    if (isOpen || store.read(atom.rest).size > 0) keys.add(null);
+    for (const name of keyNames(store.read(atom.keys))) if (name === null || !/^(?:@@|#)/.test(name)) keys.add(name);
+    for (const prototype of store.read(atom.prototypes)) {
+      if (prototype.kind !== 'object') continue;
+      for (const { name, value: key } of keysOf(machine, new Set([prototype]), site))
+        keys.add(key === store.primitiveValue ? null : name.slice(1));
+    }
+  }
+  return [...keys].map((key) =>
+    key === null ? { name: '*', value: store.primitiveValue } : { name: `=${key}`, value: store.constant(key) },
+  );
+}
+
+function executeModule(machine: Machine, node: SyntaxNode, frame: Frame): void {
+  const { store } = machine;
+  const exports = store.property(frame.functionFrame.closure ?? machine.globals, '@@exports');
+  switch (node.type) {
+    case 'ImportDeclaration': {
+      const module = machine.module(String(node.source.value));
+      for (const specifier of node.specifiers) {
+        const site: Site = { node: specifier, frame, path: '' };
+        const value =
+          specifier.type === 'ImportNamespaceSpecifier'
+            ? module
+            : machine.getMember(module, store.constant(importedName(specifier)), site);
+        assign(machine, specifier.local, value, frame);
+      }
+      return;
+    }
+    case 'ExportDefaultDeclaration': {
+      const { declaration } = node;
+      if (declaration.type === 'FunctionDeclaration' && declaration.id === null)
+        store.write(exports, new Set([functionObject(machine, declaration, frame)]));
+      else if (isFunction(declaration) || declaration.type === 'ClassDeclaration')
+        store.write(exports, exportedDeclaration(machine, declaration, frame));
+      else if (!declaration.type.startsWith('TS'))
+        store.write(exports, machine.evaluate(declaration as Oxc.Expression, frame));
+      return;
+    }
+    case 'ExportNamedDeclaration':
+      if (node.declaration !== null) execute(machine, node.declaration, frame);
+      for (const { local, exported } of node.specifiers) {
+        const name = exported.type === 'Literal' ? exported.value : exported.name;
+        if (name === 'default' && local.type !== 'Literal')
+          store.write(exports, machine.evaluate(local as Oxc.Expression, frame));
+      }
+      return;
+    case 'ExportAllDeclaration':
+      return;
+    default:
+      machine.unknown('syntax-unsupported', node.type, { node, frame, path: '' });
+  }
+}
+
+function importedName(specifier: Oxc.ImportSpecifier | Oxc.ImportDefaultSpecifier): string {
+  if (specifier.type === 'ImportDefaultSpecifier') return 'default';
+  return specifier.imported.type === 'Literal' ? specifier.imported.value : specifier.imported.name;
+}
+
+function exportedDeclaration(machine: Machine, declaration: Oxc.Function | Oxc.Class | Oxc.ArrowFunctionExpression, frame: Frame): Value {
+  if (declaration.type === 'ArrowFunctionExpression') return machine.evaluate(declaration, frame);
+  if (declaration.type === 'ClassDeclaration') {
+    const value = new Set([classObject(machine, declaration, frame)]);
+    if (declaration.id !== null) assign(machine, declaration.id, value, frame);
+    return value;
+  }
+  const value = new Set([functionObject(machine, declaration as Oxc.Function, frame)]);
+  if (declaration.id !== null) assign(machine, declaration.id, value, frame);
+  return value;
+}
