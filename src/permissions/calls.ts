@@ -11,7 +11,7 @@ import {
 } from './heap.ts';
 import { argumentsOf, type Machine } from './machine.ts';
 import { runFields } from './classes.ts';
-import { execute } from './statements.ts';
+import { promiseOf, settled } from './promises.ts';
 import { union } from './store.ts';
 import type { FunctionNode, SyntaxNode } from './syntax.ts';
 
@@ -48,24 +48,7 @@ function invoke(machine: Machine, callee: HeapObject, self: Value, args: Argumen
   const { node } = closure;
   if (node.generator) return new Set([generatorOf(machine, frame)]);
   if (!node.async) return result;
-  return new Set([promiseOf(machine, frame, result)]);
-}
-
-function promiseOf(machine: Machine, frame: Frame, result: Value): HeapObject {
-  const promise = machine.store.allocate(frame, 'promise', 'promise');
-  machine.store.write(promise.inner, settled(machine, result));
-  return promise;
-}
-
-/** What `await` gives. */
-export function settled(machine: Machine, value: Value): Value {
-  const found = new Set<Atom>();
-  for (const atom of value) {
-    if (atom.kind === 'object' && atom.shape === 'promise') {
-      for (const inner of machine.store.read(atom.inner)) found.add(inner);
-    } else found.add(atom);
-  }
-  return found;
+  return new Set([promiseOf(machine, frame, 'promise', result)]);
 }
 
 function generatorOf(machine: Machine, frame: Frame): HeapObject {
@@ -128,13 +111,13 @@ function planBody(machine: Machine, node: FunctionNode, frame: Frame): void {
 export function planStatements(machine: Machine, statements: readonly SyntaxNode[], frame: Frame): void {
   if (statements.length <= STATEMENTS_PER_TASK_MAX) {
     machine.store.task(frame, 'body', () => {
-      for (const statement of statements) execute(machine, statement, frame);
+      for (const statement of statements) machine.execute(statement, frame);
     });
     return;
   }
   for (const statement of statements) {
     machine.store.task(frame, statement, () => {
-      execute(machine, statement, frame);
+      machine.execute(statement, frame);
     });
   }
 }

@@ -1,7 +1,6 @@
 import type { ClassBody, FieldInitializer, Frame, HeapObject, Site, Value } from './heap.ts';
 import type { Machine } from './machine.ts';
 import { propertyKey } from './patterns.ts';
-import { execute } from './statements.ts';
 import { keyNames } from './store.ts';
 import type { ClassNode, FrameNode, FunctionNode, Oxc } from './syntax.ts';
 
@@ -45,7 +44,7 @@ export function classObject(machine: Machine, node: ClassNode, frame: Frame): He
     } else if (member.type === 'StaticBlock') {
       statics.push(() => {
         const inner = bodyFrame(machine, member, frame, object, '');
-        for (const statement of member.body) execute(machine, statement, inner);
+        for (const statement of member.body) machine.execute(statement, inner);
       });
     } else machine.unknown('syntax-unsupported', member.type, { node: member, frame, path: '' });
   }

@@ -1,8 +1,8 @@
-import type { Arguments, Frame, HeapObject, Native, Site, Value } from './heap.ts';
+import type { Arguments, Cell, Frame, HeapObject, Native, Site, Value } from './heap.ts';
 import type { UnknownReason, Use } from './finding.ts';
 import type { Declaration } from './scopes.ts';
 import type { Store } from './store.ts';
-import type { Expression, FunctionNode, SyntaxNode } from './syntax.ts';
+import type { Expression, FunctionNode, Oxc, SyntaxNode } from './syntax.ts';
 import type { Grants } from '../manifest/index.ts';
 
 /** A use before its place is known as one of the sources. */
@@ -18,7 +18,12 @@ export interface Machine {
   readonly globals: HeapObject;
   declarationOf(identifier: SyntaxNode): Declaration | undefined;
   usesArguments(node: FunctionNode): boolean;
+  /** What the entry module exports by default. */
+  readonly exports: Cell;
+  /** Everything that the code throws. */
+  readonly thrown: Cell;
   evaluate(node: Expression, frame: Frame): Value;
+  execute(node: SyntaxNode, frame: Frame): void;
   getMember(receiver: Value, key: Value, site: Site): Value;
   getProperty(object: HeapObject, key: string | null, self: Value, site: Site): Value;
   setMember(receiver: Value, key: Value, value: Value, site: Site): void;
@@ -32,6 +37,8 @@ export interface Machine {
   /** A method that an object of a built-in shape has; of text, for null. */
   builtinMethod(object: HeapObject | null, key: string): HeapObject | null;
   module(name: string): Value;
+  /** Notes what a call expression was seen to call. */
+  called(node: Oxc.CallExpression, callee: Value, frame: Frame): void;
   use(fact: UseFact, site: Site): void;
   unknown(reason: UnknownReason, detail: string, site: Site): void;
 }

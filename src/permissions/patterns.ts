@@ -155,6 +155,8 @@ function parameterValue(machine: Machine, frame: Frame, index: number): Value {
 }
 
 export function bindParameters(machine: Machine, node: FunctionNode, frame: Frame): void {
+  if (node.type === 'FunctionExpression' && node.id !== null && frame.closure !== null)
+    assign(machine, node.id, new Set([frame.closure]), frame);
   for (const [index, parameter] of node.params.entries()) {
     if (parameter.type === 'RestElement') {
       const array = machine.store.allocate(frame, parameter, 'array');

@@ -60,7 +60,6 @@ class Resolver {
     if (node.type === 'Identifier') return this.#identifier(node, scope);
     if (isFunction(node)) return this.#function(node, scope);
     switch (node.type) {
-      case 'ClassDeclaration':
       case 'ClassExpression':
         return this.#children(node, child(scope, scope.owner, node.id === null ? [] : [node.id.name]));
       case 'PropertyDefinition':

@@ -1,8 +1,9 @@
 import { classObject, functionObject } from './classes.ts';
-import type { Frame, Site, Value } from './heap.ts';
-import type { Machine } from './machine.ts';
-import { assign, variableCell } from './patterns.ts';
-import { keyNames, truth } from './store.ts';
+import type { Atom, Frame, Site, Value } from './heap.ts';
+import type { Element, Machine } from './machine.ts';
+import { assign } from './patterns.ts';
+import { settled } from './promises.ts';
+import { keyNames, truth, union } from './store.ts';
 import { isFunction, type LoopNode, type Oxc, type SyntaxNode } from './syntax.ts';
 
 /** Rounds of a loop that are told apart; with more, one round stands for all. */
@@ -36,7 +37,7 @@ export function execute(machine: Machine, node: SyntaxNode, frame: Frame): void 
       return;
     }
     case 'ThrowStatement':
-      machine.evaluate(node.argument, frame);
+      store.write(machine.thrown, machine.evaluate(node.argument, frame));
       return;
     case 'EmptyStatement':
     case 'BreakStatement':
@@ -55,10 +56,7 @@ function executeCompound(machine: Machine, node: SyntaxNode, frame: Frame): void
       return;
     case 'ClassDeclaration': {
       const value = new Set([classObject(machine, node, frame)]);
-      if (node.id !== null) {
-        assign(machine, node.id, value, frame);
-        assignInner(machine, node, value, frame);
-      }
+      if (node.id !== null) assign(machine, node.id, value, frame);
       return;
     }
     case 'ForOfStatement':
@@ -95,19 +93,11 @@ function executeCompound(machine: Machine, node: SyntaxNode, frame: Frame): void
   }
 }
 
-/** The name that a class has inside of itself. */
-function assignInner(machine: Machine, node: Oxc.Class, value: Value, frame: Frame): void {
-  if (node.id === null) return;
-  const cell = variableCell(machine, node.id, frame);
-  if (cell !== null) machine.store.write(cell, value);
-}
-
-/** An error may hold whatever was thrown, but nothing of it is followed: throwing `env` hands it to unseen code. */
 function executeTry(machine: Machine, node: Oxc.TryStatement, frame: Frame): void {
   execute(machine, node.block, frame);
   if (node.handler !== null) {
     const { param, body } = node.handler;
-    if (param !== null) assign(machine, param, machine.store.externalValue, frame);
+    if (param !== null) assign(machine, param, union(machine.store.externalValue, machine.store.read(machine.thrown)), frame);
     execute(machine, body, frame);
   }
   if (node.finalizer !== null) execute(machine, node.finalizer, frame);
@@ -127,39 +117,26 @@ function executeRounds(machine: Machine, node: LoopNode, frame: Frame): void {
       frame.functionFrame,
     );
     const item =
-      node.type === 'ForOfStatement' && node.await ? machine.getMember(promiseLike(machine, round.value), store.constant('@@value'), site) : round.value;
+      node.type === 'ForOfStatement' && node.await ? settled(machine, round.value) : round.value;
     assign(machine, node.left, item, inner);
     execute(machine, node.body, inner);
   }
 }
 
-/** `for await` waits for what it is given. */
-function promiseLike(machine: Machine, value: Value): Value {
-  const { store } = machine;
-  const holder = store.newObject('plain', 'awaited');
-  for (const atom of value) {
-    if (atom.kind === 'object' && atom.shape === 'promise')
-      store.write(store.property(holder, '@@value'), store.read(atom.inner));
-    else store.write(store.property(holder, '@@value'), new Set([atom]));
-  }
-  return new Set([holder]);
-}
-
 /** Names that `for … in` gives, each on its own. */
-export function keysOf(machine: Machine, value: Value, site: Site): { readonly name: string; readonly value: Value }[] {
+export function keysOf(machine: Machine, value: Value, site: Site): Element[] {
   const { store } = machine;
   const keys = new Set<string | null>();
-  for (const atom of value) {
-    if (atom.kind !== 'object') continue;
+  const open = [...value];
+  const seen = new Set<Atom>();
+  for (let atom = open.pop(); atom !== undefined; atom = open.pop()) {
+    if (atom.kind !== 'object' || seen.has(atom)) continue;
+    seen.add(atom);
     if (atom.shape === 'environment') machine.unknown('environment-listed', 'env', site);
     const isOpen = atom.shape === 'environment' || atom.shape === 'external' || atom.shape === 'process-environment';
     if (isOpen || store.read(atom.rest).size > 0) keys.add(null);
     for (const name of keyNames(store.read(atom.keys))) if (name === null || !/^(?:@@|#)/.test(name)) keys.add(name);
-    for (const prototype of store.read(atom.prototypes)) {
-      if (prototype.kind !== 'object') continue;
-      for (const { name, value: key } of keysOf(machine, new Set([prototype]), site))
-        keys.add(key === store.primitiveValue ? null : name.slice(1));
-    }
+    open.push(...store.read(atom.prototypes));
   }
   return [...keys].map((key) =>
     key === null ? { name: '*', value: store.primitiveValue } : { name: `=${key}`, value: store.constant(key) },
@@ -168,7 +145,7 @@ export function keysOf(machine: Machine, value: Value, site: Site): { readonly n
 
 function executeModule(machine: Machine, node: SyntaxNode, frame: Frame): void {
   const { store } = machine;
-  const exports = store.property(frame.functionFrame.closure ?? machine.globals, '@@exports');
+  const { exports } = machine;
   switch (node.type) {
     case 'ImportDeclaration': {
       const module = machine.module(String(node.source.value));

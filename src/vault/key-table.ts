@@ -187,10 +187,11 @@ export class KeyTable {
     return this.#db()
       .selectFrom('data_keys as key')
       .where('key.wrapper', '!=', wrapper)
-      .where(({ not, exists, selectFrom }) =>
-        not(
-          exists(
-            selectFrom('data_key_rewraps as next')
+      .where((where) =>
+        where.not(
+          where.exists(
+            where
+              .selectFrom('data_key_rewraps as next')
               .select('next.version')
               .whereRef('next.project', '=', 'key.project')
               .whereRef('next.version', '=', 'key.version'),

@@ -1,8 +1,10 @@
 import { CordonError, LIMITS, type Clock } from '../contract/index.ts';
 import { queryBuilder, type Store, type Tables } from '../store/index.ts';
-import type { ResealProgress, SealedItem, SealedPlace, WorkOptions } from './port.ts';
+import type { ResealProgress, Rewritten, SealedItem, SealedPlace, WorkOptions } from './port.ts';
 
 type State = Tables['reseals'];
+
+const NOTHING: Rewritten = { rewritten: 0, broken: 0 };
 
 /** Walks through places and has them reseal what is not sealed with the current data key. */
 export class Resealing {
@@ -49,15 +51,8 @@ export class Resealing {
       const items = await place.list(project, state.cursor, LIMITS.resealBatchMax.value);
       checkOrder(place, state.cursor, items);
       const old = items.filter((item) => item.version !== version);
-      const done = old.length === 0 ? { rewritten: 0, broken: 0 } : await place.rewrite(project, old);
-      state = {
-        ...state,
-        cursor: items.at(-1)?.cursor ?? state.cursor,
-        seen: state.seen + items.length,
-        rewritten: state.rewritten + done.rewritten,
-        broken: state.broken + done.broken,
-        done_at: items.length === 0 ? this.#clock.now() : null,
-      };
+      const done = old.length === 0 ? NOTHING : await place.rewrite(project, old);
+      state = advance(state, items, done, this.#clock.now());
       await this.#save(state);
       onProgress?.(progressOf(state));
     }
@@ -102,6 +97,17 @@ export class Resealing {
         .compile(),
     ]);
   }
+}
+
+function advance(state: State, items: readonly SealedItem[], done: Rewritten, now: number): State {
+  return {
+    ...state,
+    cursor: items.at(-1)?.cursor ?? state.cursor,
+    seen: state.seen + items.length,
+    rewritten: state.rewritten + done.rewritten,
+    broken: state.broken + done.broken,
+    done_at: items.length === 0 ? now : null,
+  };
 }
 
 function progressOf({ project, place, seen, rewritten, broken, done_at }: State): ResealProgress {

@@ -102,7 +102,9 @@ async function post(request: KeyServiceRequest, timeoutMs: number): Promise<Answ
 async function readBounded(response: Response): Promise<string> {
   const parts: Uint8Array[] = [];
   let bytes = 0;
-  for await (const part of response.body ?? []) {
+  const body: AsyncIterable<Uint8Array> | null = response.body;
+  if (body === null) return '';
+  for await (const part of body) {
     bytes += part.byteLength;
     if (bytes > LIMITS.keyAnswerBytesMax.value) throw new Error('The answer is too large.');
     parts.push(part);
