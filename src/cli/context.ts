@@ -2,7 +2,7 @@ import { ControlClient } from '../client/index.ts';
 import type { Requirement } from '../sandbox/index.ts';
 import { loadCredentials } from './credentials.ts';
 import type { StartServer } from './server-port.ts';
-import { Terminal, type Surroundings } from './terminal.ts';
+import type { Surroundings, Terminal } from './terminal.ts';
 
 /** What every command gets. */
 export interface CommandContext {

@@ -144,6 +144,8 @@ test('types follows the manifest, and --check fails while it does not', async ()
   assert.equal((await cordon(['types', 'typed'], { cwd: folder.path })).code, 0);
   assert.match(await readFile(join(folder.path, 'typed/cordon.d.ts'), 'utf8'), /readonly SALUTE: string/);
   assert.match((await cordon(['types', 'typed'], { cwd: folder.path })).stdout, /up to date/);
+  const schema = await readFile(join(folder.path, 'typed/.cordon/cordon.schema.json'), 'utf8');
+  assert.ok('properties' in (JSON.parse(schema) as object));
 });
 
 test('doctor says what is missing with the command that brings it, and exits with 1', async () => {

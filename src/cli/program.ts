@@ -51,6 +51,8 @@ function header(text: string, before: readonly [string, string][] = []): [string
 const data = (): Option =>
   new Option('--data <dir>', 'folder of the server state (default: CORDON_DATA, or the folder of this user)');
 
+type Add = (name: string, summary: string, load: () => Promise<Action>, shown: readonly string[]) => Command;
+
 /** The tree of commands. The code of a command is loaded when it is chosen. */
 export function createProgram(version: string, dispatch: Dispatch): Command {
   const program = new Command('cordon');
@@ -86,6 +88,15 @@ export function createProgram(version: string, dispatch: Dispatch): Command {
         );
       });
 
+  addServing(add);
+  addDeploying(add);
+  addOperating(add);
+  addAssisting(add);
+  return program;
+}
+
+/** The server. */
+function addServing(add: Add): void {
   add('up', 'Start the server.', async () => (await import('./commands/up.ts')).up, [
     'cordon up',
     'cordon up --data ./state --port 9000 --control-port 9001',
@@ -98,7 +109,10 @@ export function createProgram(version: string, dispatch: Dispatch): Command {
     .option('--pool <count>', 'sandboxes kept warm', size)
     .addOption(new Option('--log <format>', 'format of the server log').choices(['pretty', 'json']))
     .option('--unsafe-no-sandbox', 'run functions without a sandbox: they can do whatever you can');
+}
 
+/** An app on the way from its folder to the server. */
+function addDeploying(add: Add): void {
   add('init', 'Write a small app.', async () => (await import('./commands/init.ts')).init, [
     'cordon init',
     'cordon init shop --name shop',
@@ -129,7 +143,10 @@ export function createProgram(version: string, dispatch: Dispatch): Command {
       new Option('--clear-canary', 'send all requests to the live deployment').conflicts(['canary', 'list']),
     )
     .addOption(new Option('--list', 'list the apps and what they serve').conflicts(['canary']));
+}
 
+/** An app that is deployed. */
+function addOperating(add: Add): void {
   add('invoke', 'Run a function once.', async () => (await import('./commands/invoke.ts')).invoke, [
     'cordon invoke hello/hello',
     'cordon invoke /orders/1 --method PUT --data \'{"count":2}\' --header "content-type: application/json"',
@@ -165,7 +182,10 @@ export function createProgram(version: string, dispatch: Dispatch): Command {
     .argument('<app>', 'name of the app')
     .option('--to <id>', 'deployment id, or at least its first 8 digits (default: what was live before)')
     .addOption(new Option('--list', 'list the deployments').conflicts(['to']));
+}
 
+/** What helps a person at this machine. */
+function addAssisting(add: Add): void {
   add(
     'types',
     'Write cordon.d.ts from the manifest.',
@@ -192,6 +212,4 @@ export function createProgram(version: string, dispatch: Dispatch): Command {
       'cordon completion zsh > "${fpath[1]}/_cordon"',
     ],
   ).argument('<shell>', 'bash or zsh');
-
-  return program;
 }

@@ -1,4 +1,4 @@
-import { CordonError, toCordonError } from '../contract/index.ts';
+import { toCordonError, type CordonError } from '../contract/index.ts';
 import { printable, type Terminal } from './terminal.ts';
 
 /** Exit codes of every command. */

@@ -32,7 +32,7 @@ test('it tells of a new file, one renamed into place, and one in a new folder', 
   await told(() => writeFile(join(folder.path, 'app/src/a.ts'), '1'));
   await writeFile(join(folder.path, 'a.new'), '2');
   await told(() => rename(join(folder.path, 'a.new'), join(folder.path, 'app/src/a.ts')));
-  await told(async () => void (await mkdir(join(folder.path, 'app/fresh'))));
+  await told(() => mkdir(join(folder.path, 'app/fresh')));
   await told(() => writeFile(join(folder.path, 'app/fresh/b.ts'), '1'));
 });
 

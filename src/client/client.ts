@@ -1,4 +1,4 @@
-import { CordonError, ERRORS, Secret, type ErrorCode } from '../contract/index.ts';
+import { CordonError, ERRORS, type ErrorCode, type Secret } from '../contract/index.ts';
 import type { ControlApi, ErrorBody } from '../control/index.ts';
 
 /** `METHOD /path` of an operation. */
@@ -64,7 +64,7 @@ export class ControlClient {
     key: K,
     input: CallInput<K>,
   ): Promise<CallResult<K>> {
-    const response = await this.#fetch(key, input as AnyInput);
+    const response = await this.#fetch(key, input);
     return (await this.#json(response)) as CallResult<K>;
   }
 
@@ -74,7 +74,7 @@ export class ControlClient {
     input: CallInput<K>,
   ): AsyncGenerator<CallResult<K>, void, undefined> {
     const { signal } = input;
-    const response = await this.#fetch(key, input as AnyInput);
+    const response = await this.#fetch(key, input);
     if (response.body === null) return;
     try {
       for await (const data of eventData(response.body)) yield JSON.parse(data) as CallResult<K>;
@@ -115,7 +115,7 @@ export class ControlClient {
 
   async #json(response: Response): Promise<unknown> {
     try {
-      return (await response.json()) as unknown;
+      return await response.json();
     } catch (cause) {
       const message = `What answers at ${this.url} is not a Cordon server.`;
       throw new CordonError('CORDON_SERVER_UNREACHABLE', message, { details: { url: this.url }, cause });

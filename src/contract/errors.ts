@@ -171,6 +171,97 @@ export const ERRORS = {
     'Too many calls to capabilities are open in one instance.',
     'Await some of the calls before making more.',
   ),
+  // kv, bucket, queue and service, thrown in the guest.
+  CORDON_CURSOR_INVALID: row(
+    'caller',
+    400,
+    'The cursor is not one that list gave.',
+    'Use the cursor of the answer before, with the same prefix.',
+  ),
+  CORDON_KV_KEY_INVALID: row(
+    'caller',
+    400,
+    'The key cannot be used in kv.',
+    'Use 1 to 512 bytes of well-formed text without NUL, and not "." or "..".',
+  ),
+  CORDON_KV_VALUE_TOO_LARGE: row(
+    'caller',
+    413,
+    'The value is larger than kv holds.',
+    'Store it in a bucket, or in parts.',
+  ),
+  CORDON_KV_METADATA_TOO_LARGE: row(
+    'caller',
+    413,
+    'The metadata of the key is larger than allowed.',
+    'Keep less in the metadata.',
+  ),
+  CORDON_KV_EXPIRATION_INVALID: row(
+    'caller',
+    400,
+    'The time at which the key expires is not usable.',
+    'Give whole seconds: `expiration` in the future, or `expirationTtl` of at least 1.',
+  ),
+  CORDON_BUCKET_KEY_INVALID: row(
+    'caller',
+    400,
+    'The key cannot be used in a bucket.',
+    'Use 1 to 1,024 bytes of well-formed text without NUL.',
+  ),
+  CORDON_BUCKET_OBJECT_TOO_LARGE: row(
+    'caller',
+    413,
+    'The object is larger than a bucket holds.',
+    'Store it in parts.',
+  ),
+  CORDON_BUCKET_METADATA_TOO_LARGE: row(
+    'caller',
+    413,
+    'The metadata of the object is larger than allowed.',
+    'Keep less in the metadata.',
+  ),
+  CORDON_BUCKET_CHECKSUM_WRONG: row(
+    'caller',
+    400,
+    'The bytes do not have the checksum that was given for them.',
+    'Send the bytes again, or fix the checksum.',
+  ),
+  CORDON_BUCKET_RANGE_INVALID: row(
+    'caller',
+    416,
+    'The range is not in the object.',
+    'Ask for a range within the size of the object.',
+  ),
+  CORDON_QUEUE_MESSAGE_TOO_LARGE: row(
+    'caller',
+    413,
+    'A message is larger than a queue takes.',
+    'Store the body in a bucket and send its key.',
+  ),
+  CORDON_QUEUE_BATCH_TOO_LARGE: row(
+    'caller',
+    413,
+    'One send has more messages or bytes than allowed.',
+    'Send the messages in several batches.',
+  ),
+  CORDON_SERVICE_REQUEST_INVALID: row(
+    'caller',
+    400,
+    'The request cannot be sent to another function.',
+    'Use an absolute http or https URL and valid headers, and call it while a request is served.',
+  ),
+  CORDON_SERVICE_UNKNOWN: row(
+    'operator',
+    404,
+    'The deployment has no function of this name that answers requests.',
+    'Check `grants.service` against the functions in cordon.jsonc.',
+  ),
+  CORDON_SERVICE_HOPS: row(
+    'operator',
+    508,
+    'Functions call each other in a chain that is longer than allowed.',
+    'Look for functions that call each other in a circle.',
+  ),
   // Manifest.
   CORDON_MANIFEST_MISSING: row(
     'operator',

@@ -126,6 +126,31 @@ export const LIMITS = {
   keyServiceAttemptsMax: limit(3, 'count', 'requests to a key service for one operation'),
   keyAnswerBytesMax: limit(64 * KIB, 'bytes', 'answer of a key service or program'),
   keyCommandTimeoutMs: limit(30 * SECOND_MS, 'ms', 'one run of the program that wraps keys'),
+  // Capabilities
+  inlineContentBytesMax: limit(
+    64 * KIB,
+    'bytes',
+    'value or object that is kept in its row and not in a file',
+  ),
+  kvKeyBytesMax: limit(512, 'bytes', 'key of kv, in UTF-8'),
+  kvValueBytesMax: limit(25 * MIB, 'bytes', 'value of kv'),
+  kvMetadataBytesMax: limit(1 * KIB, 'bytes', 'metadata of one kv key, as JSON'),
+  kvListKeysMax: limit(1_000, 'count', 'keys in one answer to list'),
+  kvCacheBytesMax: limit(32 * MIB, 'bytes', 'kv values kept in memory for reading'),
+  kvSweepIntervalMs: limit(30 * SECOND_MS, 'ms', 'time between two removals of expired keys'),
+  kvSweepBatchMax: limit(500, 'count', 'expired keys that are removed in one transaction'),
+  bucketKeyBytesMax: limit(1_024, 'bytes', 'key of a bucket, in UTF-8'),
+  bucketObjectBytesMax: limit(5 * 1024 * MIB, 'bytes', 'object in a bucket'),
+  bucketMetadataBytesMax: limit(8 * KIB, 'bytes', 'metadata of one object, as JSON'),
+  bucketListMax: limit(1_000, 'count', 'objects and prefixes in one answer to list'),
+  bucketDeleteKeysMax: limit(1_000, 'count', 'keys in one delete'),
+  bucketWriteAttemptsMax: limit(5, 'count', 'tries of a write that others overtake'),
+  releasedBatchMax: limit(100, 'count', 'files that are deleted between two marks'),
+  queueBatchMessagesMax: limit(100, 'count', 'messages in one send'),
+  queueBatchBytesMax: limit(256 * KIB, 'bytes', 'bodies in one send'),
+  queueMessageBytesMax: limit(128 * KIB, 'bytes', 'body of one message'),
+  queueDelayMsMax: limit(12 * 3600 * SECOND_MS, 'ms', 'delay of a message'),
+  serviceHopsMax: limit(8, 'count', 'functions that call each other in a chain'),
 } as const satisfies Record<string, LimitRow>;
 
 export type LimitName = keyof typeof LIMITS;

@@ -16,16 +16,17 @@ export function followLogs(evidence: Evidence, query: LogQuery, sink: EventSink<
   let last = query.after ?? -1;
   let reading = false;
   let missed = false;
-  let stopped = false;
+  const stopping = new AbortController();
+  const { signal } = stopping;
 
   const read = async (): Promise<void> => {
     try {
       if (last === -1) last = (await evidence.logs({ limit: 1 })).at(-1)?.sequence ?? 0;
-      while (missed && !stopped) {
+      while (missed && !signal.aborted) {
         missed = false;
         const rows = await evidence.logs({ ...query, after: last, limit: PAGE_ROWS });
         for (const row of rows) {
-          if (stopped) return;
+          if (signal.aborted) return;
           last = row.sequence;
           if (!sink.send(row.sequence, row)) await sink.ready();
         }
@@ -48,7 +49,7 @@ export function followLogs(evidence: Evidence, query: LogQuery, sink: EventSink<
   });
   wake();
   return () => {
-    stopped = true;
+    stopping.abort();
     unfollow();
   };
 }

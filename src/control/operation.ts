@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 import { CordonError, type Clock } from '../contract/index.ts';
 import type { ControlServices } from './port.ts';
 
@@ -169,5 +169,5 @@ function check<S extends z.ZodType>(schema: S, value: unknown, where: string): z
 function checkBody<B extends BodyKind>(kind: B, value: unknown): BodyOut<B> {
   if (kind === null) return undefined as BodyOut<B>;
   if (kind === ARCHIVE) return value as BodyOut<B>;
-  return check(kind as z.ZodType, value, 'body') as BodyOut<B>;
+  return check(kind, value, 'body') as BodyOut<B>;
 }

@@ -25,6 +25,8 @@ import type { CallOpener, Exchange, ExchangeRequest, ResponseSink } from './port
 /** What an instance tells the pool. None of them may throw. */
 export interface InstanceObserver {
   log(level: (typeof LOG_LEVELS)[number], message: string, requestId: string | null): void;
+  /** A handler failed with this stack, which the guest wrote. */
+  threw(stack: string, requestId: string): void;
   /** A stream ended: there is room for another. */
   available(): void;
   /** The guest broke the protocol and is being killed. */
@@ -40,6 +42,7 @@ type State = 'booting' | 'anonymous' | 'assigning' | 'serving' | 'condemned' | '
 
 const quiet: InstanceObserver = {
   log() {},
+  threw() {},
   available() {},
   violated() {},
   timedOut() {},
@@ -156,8 +159,7 @@ export class Instance implements StreamOwner {
     this.#streams.set(id, stream);
     this.served += 1;
     sink.assigned?.(this.id);
-    if (this.#outbox.waitingBytes > LIMITS.channelBufferBytesMax.value)
-      this.#violate('the guest does not read its channel');
+    this.#expectReading();
     return stream;
   }
 
@@ -211,9 +213,16 @@ export class Instance implements StreamOwner {
     if (this.#state === 'gone') return;
     try {
       this.#decoder.push(chunk, this.#handle);
+      // Answers to calls pile up here when the guest calls and does not read.
+      if (this.#state !== 'assigning') this.#expectReading();
     } catch (thrown) {
       this.#violate(thrown instanceof Error ? thrown.message : 'unreadable frame');
     }
+  }
+
+  #expectReading(): void {
+    if (this.#outbox.waitingBytes > LIMITS.channelBufferBytesMax.value)
+      this.#violate('the guest does not read its channel');
   }
 
   #violate(reason: string): void {
@@ -312,7 +321,7 @@ export class Instance implements StreamOwner {
   #fail(stream: HostStream, failure: FailureHead): void {
     const { error, kind } = failure;
     const text = error.stack === '' ? `${error.name}: ${error.message}` : error.stack;
-    this.#observer.log('error', text, stream.requestId);
+    this.#observer.threw(text, stream.requestId);
     stream.fail(
       new CordonError(kind === 'throw' ? 'CORDON_FUNCTION_ERROR' : 'CORDON_FUNCTION_RESPONSE', error.message),
     );

@@ -168,7 +168,10 @@ export function constructInto(
   if (constructor.shape === 'external') {
     call(machine, new Set([constructor]), self, args, site);
     store.write(object.prototypes, store.externalValue);
-    machine.escape(self, site);
+    // A class of the runtime calls what its children override, but does not look into their fields.
+    store.task(object, 'methods', () => {
+      escapeMethods(machine, object, site);
+    });
     return NOTHING;
   }
   const { classBody } = constructor;
@@ -228,7 +231,7 @@ function escapeObject(machine: Machine, object: HeapObject, site: Site): void {
   const { store } = machine;
   const { externalValue } = store;
   const anything: Arguments = { list: [], rest: externalValue };
-  if (object.closure !== null)
+  if (object.closure !== null || object.native !== null)
     machine.escape(call(machine, new Set([object]), externalValue, anything, site), site);
   if (object.classBody !== null) machine.escape(construct(machine, new Set([object]), anything, site), site);
   store.read(object.keys);

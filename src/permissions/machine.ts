@@ -1,4 +1,4 @@
-import type { Arguments, Cell, Frame, HeapObject, Native, Site, Value } from './heap.ts';
+import type { Arguments, Cell, Frame, HeapObject, Native, NativeCall, Site, Value } from './heap.ts';
 import type { UnknownReason, Use } from './finding.ts';
 import type { Declaration } from './scopes.ts';
 import type { Store } from './store.ts';
@@ -34,8 +34,8 @@ export interface Machine {
   /** Elements that iteration over a value gives, each with a name that tells it from the others. */
   elements(value: Value, site: Site): readonly Element[];
   native(name: string, native: Native | Native['call']): HeapObject;
-  /** A method that an object of a built-in shape has; of text, for null. */
-  builtinMethod(object: HeapObject | null, key: string): HeapObject | null;
+  /** What objects of a built-in shape, or text for null, have by themselves; null for nothing. */
+  builtin(object: HeapObject | null, key: string): Value | null;
   module(name: string): Value;
   /** Notes what a call expression was seen to call. */
   called(node: Oxc.CallExpression, callee: Value, frame: Frame): void;
@@ -64,6 +64,9 @@ export function argument(args: Arguments, index: number): Value {
 export function argumentsFrom(args: Arguments, index: number): Arguments {
   return { list: args.list.slice(index), rest: args.rest };
 }
+
+/** What a native function does. */
+export type Implementation = (machine: Machine, call: NativeCall) => Value;
 
 export function siteBelow(site: Site, path: string): Site {
   return { node: site.node, frame: site.frame, path: `${site.path}/${path}` };

@@ -6,10 +6,19 @@ const COMBINATIONS_MAX = 256;
 
 /** `left + right`, or the text of both in a template. */
 export function concatenate(machine: Machine, left: Value, right: Value, asText: boolean): Value {
-  const { store } = machine;
-  if (left.size === 0 || right.size === 0) return left.size === 0 && right.size === 0 ? left : join(machine, left, right, asText);
-  if (left.size * right.size > COMBINATIONS_MAX) return store.primitiveValue;
-  return join(machine, left, right, asText);
+  if (left.size === 0 && right.size === 0) return left;
+  if (left.size * right.size > COMBINATIONS_MAX) return machine.store.primitiveValue;
+  return join(machine, addresses(machine, left), addresses(machine, right), asText);
+}
+
+/** A URL reads as its address, of which `inner` holds what is known. */
+function addresses(machine: Machine, value: Value): Value {
+  if (![...value].some((atom) => atom.kind === 'object' && atom.shape === 'url')) return value;
+  return new Set(
+    [...value].flatMap((atom) =>
+      atom.kind === 'object' && atom.shape === 'url' ? [...machine.store.read(atom.inner)] : [atom],
+    ),
+  );
 }
 
 function join(machine: Machine, left: Value, right: Value, asText: boolean): Value {
@@ -42,12 +51,6 @@ function valueOf(atom: Atom): Constant {
 /** The whole text of an atom; null when it is not known. */
 export function textOf(atom: Atom): string | null {
   if (atom.kind === 'constant') return String(atom.value);
-  // A URL reads as its address, of which `inner` holds what is known.
-  if (atom.kind === 'object' && atom.shape === 'url') {
-    const known = [...atom.inner.atoms];
-    const only = known[0];
-    return known.length === 1 && only?.kind === 'constant' ? String(only.value) : null;
-  }
   return null;
 }
 

@@ -1,5 +1,5 @@
 import { readBinding, readProcessBinding } from './environment.ts';
-import type { HeapObject, Site, Value } from './heap.ts';
+import { NOTHING, type HeapObject, type Site, type Value } from './heap.ts';
 import { argumentsOf, NO_ARGUMENTS, type Machine } from './machine.ts';
 import { keyNames, union } from './store.ts';
 
@@ -21,8 +21,7 @@ export function getMember(machine: Machine, receiver: Value, key: Value, site: S
 }
 
 function getOfPrimitive(machine: Machine, name: string | null): Value {
-  const method = name === null ? null : machine.builtinMethod(null, name);
-  return method === null ? machine.store.primitiveValue : new Set([method]);
+  return (name === null ? null : machine.builtin(null, name)) ?? machine.store.primitiveValue;
 }
 
 export function getProperty(
@@ -42,11 +41,9 @@ export function getProperty(
     case 'process-environment':
       found.push(readProcessBinding(machine, key, site));
       break;
-    case 'external': {
-      const method = machine.builtinMethod(object, key);
-      found.push(method === null ? store.externalValue : new Set([method]));
+    case 'external':
+      found.push(machine.builtin(object, key) ?? store.externalValue);
       break;
-    }
     default:
   }
   found.push(getFromChain(machine, object, key, self, site));
@@ -77,8 +74,7 @@ function getFromChain(machine: Machine, start: HeapObject, key: string, self: Va
     found.push(value, store.read(object.rest));
     store.read(object.keys);
     if (getter !== undefined) found.push(machine.call(store.read(getter), self, NO_ARGUMENTS, site));
-    const method = object.shape === 'external' ? null : machine.builtinMethod(object, key);
-    if (method !== null && !own.definite) found.push(new Set([method]));
+    if (object.shape !== 'external' && !own.definite) found.push(machine.builtin(object, key) ?? NOTHING);
     if (own.definite || getter !== undefined) continue;
     for (const prototype of store.read(object.prototypes)) {
       if (prototype.kind !== 'object') continue;

@@ -1,9 +1,10 @@
 import { classObject, functionObject } from './classes.ts';
-import type { Atom, Frame, Site, Value } from './heap.ts';
-import type { Element, Machine } from './machine.ts';
+import type { Frame, Site, Value } from './heap.ts';
+import { keysOf } from './iteration.ts';
+import type { Machine } from './machine.ts';
 import { assign } from './patterns.ts';
 import { settled } from './promises.ts';
-import { keyNames, truth, union } from './store.ts';
+import { truth, union } from './store.ts';
 import { isFunction, type LoopNode, type Oxc, type SyntaxNode } from './syntax.ts';
 
 /** Rounds of a loop that are told apart; with more, one round stands for all. */
@@ -121,26 +122,6 @@ function executeRounds(machine: Machine, node: LoopNode, frame: Frame): void {
     assign(machine, node.left, item, inner);
     execute(machine, node.body, inner);
   }
-}
-
-/** Names that `for … in` gives, each on its own. */
-export function keysOf(machine: Machine, value: Value, site: Site): Element[] {
-  const { store } = machine;
-  const keys = new Set<string | null>();
-  const open = [...value];
-  const seen = new Set<Atom>();
-  for (let atom = open.pop(); atom !== undefined; atom = open.pop()) {
-    if (atom.kind !== 'object' || seen.has(atom)) continue;
-    seen.add(atom);
-    if (atom.shape === 'environment') machine.unknown('environment-listed', 'env', site);
-    const isOpen = atom.shape === 'environment' || atom.shape === 'external' || atom.shape === 'process-environment';
-    if (isOpen || store.read(atom.rest).size > 0) keys.add(null);
-    for (const name of keyNames(store.read(atom.keys))) if (name === null || !/^(?:@@|#)/.test(name)) keys.add(name);
-    open.push(...store.read(atom.prototypes));
-  }
-  return [...keys].map((key) =>
-    key === null ? { name: '*', value: store.primitiveValue } : { name: `=${key}`, value: store.constant(key) },
-  );
 }
 
 function executeModule(machine: Machine, node: SyntaxNode, frame: Frame): void {

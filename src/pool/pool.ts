@@ -1,7 +1,13 @@
 import { CordonError, LIMITS } from '../contract/index.ts';
 import type { BundleCheck, BundleChecker, DeployedFunction, Deployment } from '../deploy/index.ts';
 import type { Evidence } from '../evidence/index.ts';
-import type { Exchange, ExchangeRequest, Instance, InstanceObserver, ResponseSink } from '../instance/index.ts';
+import type {
+  Exchange,
+  ExchangeRequest,
+  Instance,
+  InstanceObserver,
+  ResponseSink,
+} from '../instance/index.ts';
 import type { ObjectStore } from '../object/index.ts';
 import type { Isolation } from '../sandbox/index.ts';
 import { AnonymousPool } from './anonymous-pool.ts';
@@ -10,6 +16,7 @@ import { FunctionPool } from './function-pool.ts';
 import type { FunctionPoolHost } from './function-pool.ts';
 import { InstanceJournal } from './instance-journal.ts';
 import type { Dispatcher } from './port.ts';
+import { Stacks } from './stacks.ts';
 
 /** How often idle instances are looked for. */
 const REAP_INTERVAL_MS = 1000;
@@ -50,6 +57,7 @@ export interface PoolStatus {
 export class Pool implements Dispatcher, BundleChecker, FunctionPoolHost {
   readonly #anonymous: AnonymousPool;
   readonly #bundles: Bundles;
+  readonly #stacks: Stacks;
   readonly #evidence: Evidence;
   readonly #idleMs: number;
   readonly #functions = new Map<DeployedFunction, FunctionPool>();
@@ -61,6 +69,7 @@ export class Pool implements Dispatcher, BundleChecker, FunctionPoolHost {
     const size = options.size ?? LIMITS.poolSize.value;
     this.#anonymous = new AnonymousPool({ isolation: options.isolation, evidence: options.evidence, size });
     this.#bundles = new Bundles(options.objects);
+    this.#stacks = new Stacks(options.objects);
     this.#evidence = options.evidence;
     this.#idleMs = options.idleMs ?? LIMITS.instanceIdleMs.value;
     this.#reaper = setInterval(() => this.#reap(), REAP_INTERVAL_MS);
@@ -201,6 +210,8 @@ export class Pool implements Dispatcher, BundleChecker, FunctionPoolHost {
     const journal = new InstanceJournal(this.#evidence, deployment, fn, instance.id);
     return {
       log: (level, message, request) => journal.said(level, message, request),
+      threw: (stack, request) =>
+        void this.#stacks.map(fn, stack).then((mapped) => journal.said('error', mapped, request)),
       available: () => {
         if (instance.served >= LIMITS.instanceRequestsMax.value) instance.condemn();
         else if (pool.waiting > 0) pool.advance();

@@ -48,11 +48,16 @@ export function confinedTool(options: ConfinedToolOptions): string[] {
   ]);
 }
 
-/** The group lasts as long as this process, and is removed by the next one; the kernel ends what exceeds it. */
+/** The group lasts as long as this process; where that ends without notice, the next server removes it. */
 function makeGroup(memoryBytesMax: number): readonly string[] {
   const found = findControlGroups(readWhereabouts());
   if (whyNotUsable(found) !== null) return [];
   const groups = openControlGroups(found);
   const limits = { memoryBytesMax, pidsMax: TOOL_PIDS_MAX, cpuCoresMax: TOOL_CPU_CORES_MAX };
-  return groups.create(newId('sbx'), limits).entrances;
+  const group = groups.create(newId('sbx'), limits);
+  process.once('exit', () => {
+    group.remove();
+    groups.close();
+  });
+  return group.entrances;
 }

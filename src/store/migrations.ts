@@ -13,6 +13,7 @@ export interface Migration {
 export const MIGRATIONS: readonly Migration[] = [
   { number: 1, name: 'first', statements: createFirstTables },
   { number: 2, name: 'vault', statements: createVaultTables },
+  { number: 3, name: 'kv, buckets and queues', statements: createCapabilityTables },
 ];
 
 function createFirstTables(
@@ -120,6 +121,74 @@ function createVaultTables(
       .addColumn('version', time, (column) => column.notNull())
       .addColumn('object', 'text', (column) => column.notNull())
       .addPrimaryKeyConstraint('sealed_objects_key', ['project', 'name']),
+  ];
+}
+
+function createCapabilityTables(
+  db: Kysely<Tables>,
+  dialect: Store['dialect'],
+): readonly { compile(): Statement }[] {
+  const { schema } = db;
+  const time = dialect === 'sqlite' ? 'integer' : 'bigint';
+  const bytes = dialect === 'sqlite' ? 'blob' : 'bytea';
+  // Keys are listed in the order of their code points, whatever the locale of the engine is.
+  const key = dialect === 'sqlite' ? sql`text` : sql`text collate "C"`;
+  return [
+    schema
+      .createTable('kv')
+      .addColumn('project', 'text', (column) => column.notNull())
+      .addColumn('store', 'text', (column) => column.notNull())
+      .addColumn('key', key, (column) => column.notNull())
+      .addColumn('version', 'text', (column) => column.notNull())
+      .addColumn('value', bytes)
+      .addColumn('object', 'text')
+      .addColumn('size', time, (column) => column.notNull())
+      .addColumn('metadata', bytes)
+      .addColumn('expires_at', time)
+      .addPrimaryKeyConstraint('kv_key', ['project', 'store', 'key']),
+    schema.createIndex('kv_version').on('kv').columns(['project', 'version']).unique(),
+    schema.createIndex('kv_expires').on('kv').column('expires_at').where('expires_at', 'is not', null),
+    schema.createIndex('kv_object').on('kv').column('object').where('object', 'is not', null),
+    schema
+      .createTable('bucket_objects')
+      .addColumn('project', 'text', (column) => column.notNull())
+      .addColumn('bucket', 'text', (column) => column.notNull())
+      .addColumn('key', key, (column) => column.notNull())
+      .addColumn('version', 'text', (column) => column.notNull())
+      .addColumn('value', bytes)
+      .addColumn('object', 'text')
+      .addColumn('size', time, (column) => column.notNull())
+      .addColumn('detail', bytes, (column) => column.notNull())
+      .addColumn('uploaded_at', time, (column) => column.notNull())
+      .addPrimaryKeyConstraint('bucket_objects_key', ['project', 'bucket', 'key']),
+    schema
+      .createIndex('bucket_objects_version')
+      .on('bucket_objects')
+      .columns(['project', 'version'])
+      .unique(),
+    schema
+      .createIndex('bucket_objects_object')
+      .on('bucket_objects')
+      .column('object')
+      .where('object', 'is not', null),
+    schema
+      .createTable('released_objects')
+      .addColumn('object', 'text', (column) => column.primaryKey().notNull()),
+    addSequence(schema.createTable('queue_messages'), dialect)
+      .addColumn('project', 'text', (column) => column.notNull())
+      .addColumn('queue', 'text', (column) => column.notNull())
+      .addColumn('id', 'text', (column) => column.notNull())
+      .addColumn('body', bytes, (column) => column.notNull())
+      .addColumn('content_type', 'text', (column) => column.notNull())
+      .addColumn('size', time, (column) => column.notNull())
+      .addColumn('sent_at', time, (column) => column.notNull())
+      .addColumn('visible_at', time, (column) => column.notNull())
+      .addColumn('sender', 'text', (column) => column.notNull()),
+    schema.createIndex('queue_messages_id').on('queue_messages').columns(['project', 'id']).unique(),
+    schema
+      .createIndex('queue_messages_visible')
+      .on('queue_messages')
+      .columns(['project', 'queue', 'visible_at', 'sequence']),
   ];
 }
 

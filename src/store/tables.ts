@@ -118,6 +118,59 @@ interface SealedObjectsTable {
   readonly object: string;
 }
 
+/** Values of kv. Exactly one of `value` and `object` is set; both are sealed, as `metadata` is. */
+interface KvTable {
+  readonly project: string;
+  readonly store: string;
+  readonly key: string;
+  /** Random; a part of the place where the rest is sealed. */
+  readonly version: string;
+  readonly value: Uint8Array | null;
+  /** Name in the streamed object store, of a value too large for a row. */
+  readonly object: string | null;
+  /** Bytes of plaintext. */
+  readonly size: number;
+  /** JSON. */
+  readonly metadata: Uint8Array | null;
+  readonly expires_at: number | null;
+}
+
+/** Objects in buckets; columns as in `KvTable`. */
+interface BucketObjectsTable {
+  readonly project: string;
+  readonly bucket: string;
+  readonly key: string;
+  readonly version: string;
+  readonly value: Uint8Array | null;
+  readonly object: string | null;
+  readonly size: number;
+  /** JSON of the etag, checksums and metadata, sealed. */
+  readonly detail: Uint8Array;
+  readonly uploaded_at: number;
+}
+
+/** Streamed objects that no row needs any more and whose files are to be deleted. */
+interface ReleasedObjectsTable {
+  readonly object: string;
+}
+
+interface QueueMessagesTable {
+  readonly sequence: Generated<number>;
+  readonly project: string;
+  readonly queue: string;
+  readonly id: string;
+  /** Sealed. */
+  readonly body: Uint8Array;
+  readonly content_type: 'json' | 'text' | 'bytes';
+  /** Bytes of plaintext. */
+  readonly size: number;
+  readonly sent_at: number;
+  /** When it may be delivered. */
+  readonly visible_at: number;
+  /** `app/function`. */
+  readonly sender: string;
+}
+
 /** Which migrations were applied. */
 interface MigrationsTable {
   readonly number: number;
@@ -137,5 +190,9 @@ export interface Tables {
   readonly shredded_projects: ShreddedProjectsTable;
   readonly reseals: ResealsTable;
   readonly sealed_objects: SealedObjectsTable;
+  readonly kv: KvTable;
+  readonly bucket_objects: BucketObjectsTable;
+  readonly released_objects: ReleasedObjectsTable;
+  readonly queue_messages: QueueMessagesTable;
   readonly migrations: MigrationsTable;
 }

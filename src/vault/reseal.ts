@@ -88,7 +88,7 @@ export class Resealing {
 
   async #save(state: State): Promise<void> {
     const db = queryBuilder(this.#store.dialect);
-    const { project, place, ...rest } = state;
+    const { project: _project, place: _place, ...rest } = state;
     await this.#store.commit([
       db
         .insertInto('reseals')

@@ -164,9 +164,9 @@ export class Stage {
   async watch(action: () => Promise<void>): Promise<Watch> {
     const times: number[] = [];
     let failed = 0;
-    let running = true;
+    const state = { running: true };
     const watching = (async (): Promise<void> => {
-      while (running) {
+      while (state.running) {
         const start = performance.now();
         const outcome = await this.outcome('/bystander/ping');
         if (outcome !== '200') failed += 1;
@@ -174,7 +174,7 @@ export class Stage {
         await new Promise((resolve) => setTimeout(resolve, WATCH_PAUSE_MS));
       }
     })();
-    await action().finally(() => (running = false));
+    await action().finally(() => (state.running = false));
     await watching;
     times.sort((a, b) => a - b);
     const at = (share: number): number =>

@@ -9,9 +9,10 @@ import { Operator, type AppState } from './operator.ts';
 
 const ROUNDS = 20;
 const START_KILLS = 6;
-/** The server is killed at a random moment of its work. */
-const WORK_MS_MIN = 30;
-const WORK_MS_MAX = 450;
+/** The server is killed at a random moment, up to so long after a deployment was acknowledged. */
+const DEPLOYS_MAX = 2;
+const WORK_MS_MAX = 300;
+const WORK_PATIENCE_MS = 2500;
 const ORPHAN_WAIT_MS = 3000;
 
 /** An app whose answer names its version. */
@@ -164,7 +165,9 @@ test(`${ROUNDS} kills in the middle of deploys and requests lose nothing that wa
         callUntilKilled(operator, ledger),
       ]);
       work.catch(() => undefined);
-      await pause(random(WORK_MS_MIN, WORK_MS_MAX));
+      const enough = ledger.ids.size + random(0, DEPLOYS_MAX + 1);
+      await eventually(() => ledger.ids.size >= enough, WORK_PATIENCE_MS);
+      await pause(random(0, WORK_MS_MAX));
       const { pid } = server;
       const children = descendants(pid);
       await server.kill();

@@ -178,9 +178,9 @@ test('two servers that start at the same moment on an empty folder: one runs, on
       );
       assert.deepEqual((await Promise.all(ready)).toSorted(), ['"event":"ready"', 'CORDON_DATA_LOCKED']);
     } finally {
-      const exits = runs.map((child) =>
-        child.exitCode === null ? new Promise((resolve) => child.once('exit', resolve)) : null,
-      );
+      const exits = runs
+        .filter((child) => child.exitCode === null)
+        .map((child) => new Promise((resolve) => child.once('exit', resolve)));
       for (const child of runs) child.kill('SIGTERM');
       await Promise.all(exits);
     }

@@ -36,14 +36,13 @@ export async function doctor(
   const done = terminal.progress('looking');
   const runsHere = await cordonAnswers(options.controlPort);
   const requirements = await Promise.all([
-    nodeVersion(),
     denoVersion(),
     dataFolder(dataDirectory(options.data, context.surroundings)),
     portFree('gateway port', '--port', options.port, runsHere),
     portFree('control port', '--control-port', options.controlPort, runsHere),
     context.requirements(),
   ])
-    .then((found) => found.flat())
+    .then((found) => [nodeVersion(), ...found.flat()])
     .finally(done);
   const missing = requirements.filter(({ ok }) => !ok);
   terminal.result({ ok: missing.length === 0, version: cordonVersion(), requirements });

@@ -2,6 +2,7 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { CordonError } from '../../contract/index.ts';
 import type { CommandContext } from '../context.ts';
+import { generatedFiles, SCHEMA_FILE } from '../generated.ts';
 import { EXIT } from '../report.ts';
 import { usage } from '../usage.ts';
 
@@ -13,7 +14,7 @@ function filesOf(name: string): readonly (readonly [string, string])[] {
     [
       'cordon.jsonc',
       `{
-  "$schema": "https://cordon.dev/schema/cordon.schema.json",
+  "$schema": "./${SCHEMA_FILE}",
   "name": "${name}",
   "functions": {
     "hello": {
@@ -65,7 +66,7 @@ export async function init(context: CommandContext, args: readonly string[], giv
   const { terminal, surroundings } = context;
   const folder = resolve(surroundings.cwd, args[0] ?? '.');
   const name = nameOf(folder, (given as { readonly name?: string }).name);
-  const files = [...filesOf(name), ['cordon.d.ts', await typesFor(filesOf(name))] as const];
+  const files = [...filesOf(name), ...(await generatedFor(filesOf(name)))];
   await refuseExisting(
     folder,
     files.map(([path]) => path),
@@ -84,10 +85,10 @@ export async function init(context: CommandContext, args: readonly string[], giv
   return EXIT.ok;
 }
 
-async function typesFor(files: readonly (readonly [string, string])[]): Promise<string> {
-  const { parseManifest, typesOf } = await import('../../manifest/index.ts');
-  const manifest = files.find(([path]) => path === 'cordon.jsonc')?.[1] ?? '';
-  return typesOf(parseManifest(manifest));
+async function generatedFor(files: readonly (readonly [string, string])[]): Promise<[string, string][]> {
+  const { parseManifest } = await import('../../manifest/index.ts');
+  const text = files.find(([path]) => path === 'cordon.jsonc')?.[1] ?? '';
+  return generatedFiles(parseManifest(text));
 }
 
 function nameOf(folder: string, option: string | undefined): string {

@@ -14,7 +14,7 @@ export interface Comparison {
 /** The verdict when every comparison holds. */
 export interface Clause {
   readonly when: readonly Comparison[];
-  readonly then: Verdict;
+  readonly verdict: Verdict;
 }
 
 /** The first clause that holds decides, `otherwise` when none does. */
@@ -111,10 +111,11 @@ function decide({ clauses, otherwise }: Range['rule']): Instruction[] {
   return [...clauses.flatMap(clause), answer(otherwise)];
 }
 
-function clause({ when, then }: Clause): Instruction[] {
-  let body = [answer(then)];
-  for (const comparison of when.toReversed()) body = [...test(comparison, body.length), ...body];
-  return body;
+function clause({ when, verdict }: Clause): Instruction[] {
+  return when.reduceRight(
+    (body, comparison) => test(comparison, body.length).concat(body),
+    [answer(verdict)],
+  );
 }
 
 /** Falls through when the comparison holds, and skips `rest` instructions when it does not. */

@@ -90,9 +90,10 @@ interface Addresses {
   readonly path: number;
 }
 
-/** The machine code. Its length does not depend on the addresses. */
-function assemble({ limits, limitCount, filter, path }: Addresses): { code: Buffer; afterExec: number } {
-  const syscall = [0x0f, 0x05];
+const syscall = [0x0f, 0x05];
+
+/** The steps of the program, each ending with the result of its system call in eax. */
+function steps({ limits, limitCount, filter, path }: Addresses) {
   // close_range(4, ~0, 0): a server may have inherited descriptors itself, which its children then inherit
   const closeRest = [
     ...[0xbf, ...word(4)], // mov edi, 4
@@ -151,6 +152,13 @@ function assemble({ limits, limitCount, filter, path }: Addresses): { code: Buff
     ...[0xb8, ...word(231)], // mov eax, exit_group
     ...syscall,
   ];
+  return { closeRest, setUp, limitLoop, limitNext, noNewPrivileges, installFilter, exec, fail };
+}
+
+/** The machine code. Its length does not depend on the addresses. */
+function assemble(addresses: Addresses): { code: Buffer; afterExec: number } {
+  const { closeRest, setUp, limitLoop, limitNext, noNewPrivileges, installFilter, exec, fail } =
+    steps(addresses);
   const checkBytes = 4;
   const untilExec = noNewPrivileges.length + checkBytes + installFilter.length + checkBytes + exec.length;
   const untilPrivileges = setUp.length + limitLoop.length + checkBytes + limitNext.length + 2;

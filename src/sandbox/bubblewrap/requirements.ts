@@ -89,7 +89,7 @@ async function checkNamespaces(): Promise<Requirement> {
   }
   const confine = CONFINE.filter((flag) => flag !== '--as-pid-1');
   const command = [...dropPrivileges(setpriv ?? '', toolUserId()), bubblewrap, ...confine];
-  const [file = '', ...rest] = [...command, '--ro-bind', '/', '/', '--', '/bin/sh', '-c', 'exit 0'];
+  const [file, ...rest] = [...command, '--ro-bind', '/', '/', '--', '/bin/sh', '-c', 'exit 0'];
   try {
     await run(file, rest, { timeout: TIMEOUT_MS, cwd: '/' });
     return requirement(name, true, 'a sandbox was made');

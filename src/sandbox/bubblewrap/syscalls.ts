@@ -43,7 +43,7 @@ function zeroHigh(field: number): Comparison {
 
 /** Allows when the low half of an argument is one of the values. */
 function oneOf(field: number, values: readonly number[]): Clause[] {
-  return values.map((value) => ({ when: [low(field, 'equal', value)], then: 'allow' }));
+  return values.map((value) => ({ when: [low(field, 'equal', value)], verdict: 'allow' }));
 }
 
 /** All but MSG_DONTWAIT and MSG_NOSIGNAL, on unsigned 32 bits. */
@@ -139,12 +139,12 @@ const CONDITIONAL: readonly SyscallRow[] = [
   allowIf(9, 'mmap', MEMORY, {
     condition: 'not below the end of the launcher, no MAP_GROWSDOWN',
     clauses: [
-      { when: [zeroHigh(0), low(0, 'different', 0), low(0, 'below', LAUNCHER_END)], then: 'deny' },
+      { when: [zeroHigh(0), low(0, 'different', 0), low(0, 'below', LAUNCHER_END)], verdict: 'deny' },
       {
         when: [zeroHigh(0), low(0, 'equal', 0), low(3, 'different', 0, MAP_FIXED_FLAGS)],
-        then: 'deny',
+        verdict: 'deny',
       },
-      { when: [low(3, 'different', 0, MAP_GROWSDOWN)], then: 'deny' },
+      { when: [low(3, 'different', 0, MAP_GROWSDOWN)], verdict: 'deny' },
     ],
     otherwise: 'allow',
   }),
@@ -160,24 +160,24 @@ const CONDITIONAL: readonly SyscallRow[] = [
   ),
   allowIf(25, 'mremap', 'growing large allocations', {
     condition: 'no flag but MREMAP_MAYMOVE',
-    clauses: [{ when: [zeroHigh(3), low(3, 'equal', 0, ~MREMAP_MAYMOVE >>> 0)], then: 'allow' }],
+    clauses: [{ when: [zeroHigh(3), low(3, 'equal', 0, ~MREMAP_MAYMOVE >>> 0)], verdict: 'allow' }],
     otherwise: 'deny',
   }),
   allowIf(45, 'recvfrom', CHANNEL, {
     condition: 'no flag but MSG_DONTWAIT and MSG_NOSIGNAL; out-of-band data of unix sockets had holes',
-    clauses: [{ when: [low(3, 'equal', 0, MSG_FLAGS_REFUSED)], then: 'allow' }],
+    clauses: [{ when: [low(3, 'equal', 0, MSG_FLAGS_REFUSED)], verdict: 'allow' }],
     otherwise: 'deny',
   }),
   allowIf(53, 'socketpair', 'wakes the event loop after a signal; leads nowhere', {
     condition: 'AF_UNIX, SOCK_STREAM',
-    clauses: [{ when: [low(0, 'equal', AF_UNIX), low(1, 'equal', SOCK_STREAM, 0xf)], then: 'allow' }],
+    clauses: [{ when: [low(0, 'equal', AF_UNIX), low(1, 'equal', SOCK_STREAM, 0xf)], verdict: 'allow' }],
     otherwise: 'deny',
   }),
   allowIf(56, 'clone', THREADS, {
     condition: 'exactly the flags of a thread; a flag of a namespace kills',
     clauses: [
-      { when: [zeroHigh(0), low(0, 'equal', THREAD_FLAGS)], then: 'allow' },
-      { when: [low(0, 'different', 0, NAMESPACE_FLAGS)], then: 'kill' },
+      { when: [zeroHigh(0), low(0, 'equal', THREAD_FLAGS)], verdict: 'allow' },
+      { when: [low(0, 'different', 0, NAMESPACE_FLAGS)], verdict: 'kill' },
     ],
     otherwise: 'deny',
   }),
@@ -191,7 +191,7 @@ const CONDITIONAL: readonly SyscallRow[] = [
           { field: 'instruction', half: 'high', is: 'equal', value: 0 },
           { field: 'instruction', half: 'low', is: 'equal', value: instruction },
         ],
-        then: 'allow',
+        verdict: 'allow',
       },
     ],
     otherwise: 'deny',
@@ -218,12 +218,12 @@ const CONDITIONAL: readonly SyscallRow[] = [
   }),
   allowIf(257, 'openat', 'shared libraries and the harness in the read-only root', {
     condition: 'only to read',
-    clauses: [{ when: [low(2, 'equal', 0, OPEN_WRITE_FLAGS)], then: 'allow' }],
+    clauses: [{ when: [low(2, 'equal', 0, OPEN_WRITE_FLAGS)], verdict: 'allow' }],
     otherwise: 'deny',
   }),
   allowIf(302, 'prlimit64', 'reads the size of the stack', {
     condition: 'only to read',
-    clauses: [{ when: [zeroHigh(2), low(2, 'equal', 0)], then: 'allow' }],
+    clauses: [{ when: [zeroHigh(2), low(2, 'equal', 0)], verdict: 'allow' }],
     otherwise: 'deny',
   }),
   {

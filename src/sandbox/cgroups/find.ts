@@ -75,8 +75,9 @@ function parseMounts(text: string): Mount[] {
 
 /** In a container the path of a process may begin with what is the root of the mount. */
 function inside({ root, folder }: Mount, path: string): string {
+  if (path === '/') return folder;
   if (root === '/') return join(folder, path);
-  return join(folder, path === root || path.startsWith(`${root}/`) ? path.slice(root.length) : '/');
+  return join(folder, path === root || path.startsWith(`${root}/`) ? path.slice(root.length) : '');
 }
 
 /** Why this process may not make groups there; null when it may. Changes nothing. */

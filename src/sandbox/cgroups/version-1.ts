@@ -19,12 +19,7 @@ const CPU_PERIOD_MICROS = 100_000;
 const NANOS_PER_MICRO = 1000;
 
 /** Folder of this process in each hierarchy that Cordon needs. Two of them may be the same. */
-export interface Hierarchies {
-  readonly memory: string;
-  readonly pids: string;
-  readonly cpu: string;
-  readonly cpuacct: string;
-}
+export type Hierarchies = Readonly<Record<'memory' | 'pids' | 'cpu' | 'cpuacct', string>>;
 
 /** Control groups of version 1 (Documentation/admin-guide/cgroup-v1). */
 export class ControlGroups1 implements ControlGroups {

@@ -37,9 +37,9 @@ const coldStartFlood: Row = {
     if (status !== 201) throw new Error(`cannot deploy: ${status} ${text.slice(0, 200)}`);
     let booting = 0;
     let processes = 0;
-    let running = true;
+    const flood = { running: true };
     const sampling = (async (): Promise<void> => {
-      while (running) {
+      while (flood.running) {
         booting = Math.max(booting, (await stage.status()).pool.booting);
         processes = Math.max(processes, descendants(stage.server.pid).length);
         await new Promise((resolve) => setTimeout(resolve, 50));
@@ -57,7 +57,7 @@ const coldStartFlood: Row = {
       });
       outcomes.push(...statuses.map(String));
     });
-    await Promise.all([...cold, ...waiting]).finally(() => (running = false));
+    await Promise.all([...cold, ...waiting]).finally(() => (flood.running = false));
     await sampling;
     const counts = Object.fromEntries(
       Map.groupBy(outcomes, (outcome) => outcome)

@@ -48,7 +48,12 @@ const DATA = 3,
   FAILURE = 19,
   DONE = 20,
   LOG = 21;
+const CALL = 22,
+  REPLY = 23;
 const LAST = 1;
+/** First stream that a guest numbers itself. */
+const OWN = 0x80000001;
+const call = head(['kv', 'STORE', 'get', { key: 'a' }, 0]);
 const ok = head([200, ['content-type', 'text/plain']], text('ok'));
 
 /** What is written, given the number of the stream that asks. */
@@ -78,6 +83,13 @@ const WRITES = {
   'header that is no text': (id) => frame(RESPONSE, LAST, id, head([200, ['a', { toString: 1 }]])),
   'failure of a wrong shape': (id) => frame(FAILURE, 0, id, head(null)),
   'log of an unknown level': () => frame(LOG, 77, 0, text('x')),
+  'call on a stream of the host': (id) => frame(CALL, LAST, id, call),
+  'call on a stream twice': () => [frame(CALL, LAST, OWN, call), frame(CALL, LAST, OWN, call)],
+  'call with a malformed head': () => frame(CALL, LAST, OWN, head({ capability: 'kv' })),
+  'call that is not JSON': () => frame(CALL, LAST, OWN, head('[')),
+  'data for a call that is not open': () => frame(DATA, 0, OWN + 7, text('x')),
+  'reply of the guest': () => frame(REPLY, LAST, OWN, call),
+  'answer on a stream of its own': () => frame(RESPONSE, LAST, OWN, ok),
   'window ignored': (id) => [
     frame(RESPONSE, 0, id, ok),
     ...Array.from({ length: 256 }, () => frame(DATA, 0, id, new Uint8Array(64 * 1024))),
@@ -86,6 +98,23 @@ const WRITES = {
 
 /** Writes that the protocol allows and that must still not hurt. */
 const MISUSES = {
+  'calls whose answers nobody reads': async (id, channel) => {
+    channel.pause();
+    const one = frame(CALL, LAST, OWN, call);
+    for (let next = OWN; next < OWN + 1_000_000;) {
+      const block = new Uint8Array(500 * one.length);
+      const view = new DataView(block.buffer);
+      for (let n = 0; n < 500; n += 1, next += 1) {
+        block.set(one, n * one.length);
+        view.setUint32(n * one.length + 8, next, true);
+      }
+      // Waits for the host to take it, so that the host is what fills up.
+      if (!channel.write(block)) await new Promise((resolve) => channel.once('drain', resolve));
+    }
+  },
+  'denials without end': (id, channel) => {
+    for (let i = 0; i < 5000; i += 1) channel.write(frame(24, 0, id, text('invented')));
+  },
   'partial frame': async (id, channel) => {
     for (const byte of frame(LOG, 1, 0, text('x'), 1000).subarray(0, 11)) {
       channel.write(new Uint8Array([byte]));

@@ -1,3 +1,4 @@
+/* oxlint-disable -- untyped on purpose: deployed as it is */
 /* Counts the requests that reach it, so that an attack can be shown to have reached nothing. */
 const born = crypto.randomUUID();
 const hits = [];

@@ -1,0 +1,221 @@
+import { randomBytes } from 'node:crypto';
+import { constants } from 'node:fs';
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { CordonError } from '../../contract/index.ts';
+import type { ObjectSink, StreamedObject, StreamedObjects } from './port.ts';
+
+const NAME = /^[0-9a-f]{32}$/;
+const NAME_BYTES = 16;
+/** Where objects are until they are kept. */
+const INCOMING = 'incoming';
+const OWNER_ONLY_FOLDER = 0o700;
+const OWNER_ONLY_FILE = 0o600;
+
+/**
+ * Opens the folder at `path`, and makes it (0700) where there is none. One process at a time may have it open.
+ * Call `recover` before anything is written. Errors: CORDON_STORE_FAILED, CORDON_STORE_FULL.
+ */
+export async function openFileStreamedObjects(options: { readonly path: string }): Promise<StreamedObjects> {
+  try {
+    await mkdir(join(options.path, INCOMING), { recursive: true, mode: OWNER_ONLY_FOLDER });
+    await syncFolder(options.path);
+    await syncFolder(dirname(options.path));
+  } catch (cause) {
+    throw problem(`open ${options.path}`, cause);
+  }
+  return new FileStreamedObjects(options.path);
+}
+
+/** A file per object, named at random, in a folder per first byte of the name. */
+class FileStreamedObjects implements StreamedObjects {
+  readonly #folder: string;
+  readonly #incoming: string;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+    this.#incoming = join(folder, INCOMING);
+  }
+
+  async create(): Promise<ObjectSink> {
+    const name = randomBytes(NAME_BYTES).toString('hex');
+    const path = join(this.#incoming, name);
+    try {
+      return new FileSink(name, path, await open(path, 'wx', OWNER_ONLY_FILE));
+    } catch (cause) {
+      throw problem(`write ${path}`, cause);
+    }
+  }
+
+  async open(name: string): Promise<StreamedObject> {
+    const path = this.#path(name);
+    // The second look at its place is for an object that is kept between the first two.
+    for (const candidate of [path, join(this.#incoming, name), path]) {
+      try {
+        const file = await open(candidate, constants.O_RDONLY | constants.O_NOFOLLOW);
+        return await FileObject.of(file);
+      } catch (cause) {
+        if (!hasCode(cause, 'ENOENT')) throw problem(`read ${candidate}`, cause);
+      }
+    }
+    throw missing(name);
+  }
+
+  async keep(name: string): Promise<void> {
+    const path = this.#path(name);
+    try {
+      await mkdir(dirname(path), { recursive: true, mode: OWNER_ONLY_FOLDER });
+      await rename(join(this.#incoming, name), path);
+      await syncFolder(dirname(path));
+      await syncFolder(this.#folder);
+    } catch (cause) {
+      throw problem(`keep ${path}`, cause);
+    }
+  }
+
+  async delete(name: string): Promise<void> {
+    try {
+      for (const path of [join(this.#incoming, name), this.#path(name)]) await rm(path, { force: true });
+    } catch (cause) {
+      throw problem(`delete the object ${name}`, cause);
+    }
+  }
+
+  async recover(known: (names: readonly string[]) => Promise<ReadonlySet<string>>): Promise<number> {
+    let removed = 0;
+    try {
+      const names = await readdir(this.#incoming);
+      const keep = await known(names.filter((name) => NAME.test(name)));
+      for (const name of names) {
+        if (keep.has(name)) {
+          await this.keep(name);
+          continue;
+        }
+        await rm(join(this.#incoming, name), { recursive: true, force: true });
+        removed += 1;
+      }
+    } catch (cause) {
+      throw problem(`recover ${this.#incoming}`, cause);
+    }
+    return removed;
+  }
+
+  #path(name: string): string {
+    if (!NAME.test(name)) throw missing(name);
+    return join(this.#folder, name.slice(0, 2), name);
+  }
+}
+
+class FileSink implements ObjectSink {
+  readonly name: string;
+  readonly #path: string;
+  #file: FileHandle | null;
+
+  constructor(name: string, path: string, file: FileHandle) {
+    this.name = name;
+    this.#path = path;
+    this.#file = file;
+  }
+
+  async write(chunk: Uint8Array): Promise<void> {
+    const file = this.#open();
+    try {
+      let written = 0;
+      // A disk that is nearly full takes a part.
+      while (written < chunk.byteLength) {
+        const { bytesWritten } = await file.write(chunk, written, chunk.byteLength - written);
+        written += bytesWritten;
+      }
+    } catch (cause) {
+      throw problem(`write ${this.#path}`, cause);
+    }
+  }
+
+  async finish(): Promise<void> {
+    const file = this.#open();
+    try {
+      await file.datasync();
+      this.#file = null;
+      await file.close();
+      await syncFolder(dirname(this.#path));
+    } catch (cause) {
+      throw problem(`write ${this.#path}`, cause);
+    }
+  }
+
+  async abandon(): Promise<void> {
+    const file = this.#file;
+    if (file === null) return;
+    this.#file = null;
+    // What cannot be removed now is found at the next start.
+    await file.close().catch(() => undefined);
+    await rm(this.#path, { force: true }).catch(() => undefined);
+  }
+
+  #open(): FileHandle {
+    if (this.#file === null) throw new CordonError('CORDON_INTERNAL', 'The object is finished already.');
+    return this.#file;
+  }
+}
+
+class FileObject implements StreamedObject {
+  readonly size: number;
+  readonly #file: FileHandle;
+
+  private constructor(file: FileHandle, size: number) {
+    this.#file = file;
+    this.size = size;
+  }
+
+  static async of(file: FileHandle): Promise<FileObject> {
+    return new FileObject(file, (await file.stat()).size);
+  }
+
+  async read(start: number, end: number): Promise<Uint8Array> {
+    const buffer = Buffer.allocUnsafeSlow(Math.max(0, Math.min(end, this.size) - start));
+    let filled = 0;
+    try {
+      while (filled < buffer.length) {
+        const { bytesRead } = await this.#file.read(buffer, filled, buffer.length - filled, start + filled);
+        if (bytesRead === 0) break;
+        filled += bytesRead;
+      }
+    } catch (cause) {
+      throw problem('read an object', cause);
+    }
+    return buffer.subarray(0, filled);
+  }
+
+  async close(): Promise<void> {
+    await this.#file.close();
+  }
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+function missing(name: string): CordonError {
+  return new CordonError('CORDON_OBJECT_MISSING', `There is no object ${JSON.stringify(name.slice(0, 80))}.`);
+}
+
+function problem(what: string, cause: unknown): CordonError {
+  if (cause instanceof CordonError) return cause;
+  const message = cause instanceof Error ? cause.message : String(cause);
+  const full = hasCode(cause, 'ENOSPC') || hasCode(cause, 'EDQUOT');
+  return new CordonError(
+    full ? 'CORDON_STORE_FULL' : 'CORDON_STORE_FAILED',
+    full ? `Cannot ${what}: the disk is full.` : `Cannot ${what}: ${message}.`,
+    { cause },
+  );
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code;
+}
