@@ -10,7 +10,7 @@ import type { Target } from './connection.ts';
 import type { Workplace } from './workplace.ts';
 
 const WARM_TIMEOUT_MS = 30_000;
-const STATUS_PAUSE_MS = 20;
+const STATUS_PAUSE_MS = 40;
 /** Between the last word with the server and a cold start, so that neither is in the other's way. */
 const SETTLE_MS = 30;
 
@@ -35,12 +35,8 @@ export class CordonServer {
     place: Workplace,
     options: { readonly home?: Home; readonly args?: readonly string[] } = {},
   ): Promise<CordonServer> {
-    let { home } = options;
-    if (home === undefined) {
-      const created = await Home.create();
-      place.defer(() => created.remove());
-      home = created;
-    }
+    const home = options.home ?? (await Home.create());
+    place.own(home.folder);
     const server = await ServerProcess.start(home, { args: options.args ?? [] });
     let stopped = false;
     const stop = server.stop.bind(server);

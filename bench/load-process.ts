@@ -71,5 +71,5 @@ process.on('message', (order: LoadOrder) => {
   });
   void run(order)
     .catch(failed)
-    .then((result) => process.send?.(result));
+    .then((result) => process.connected && process.send?.(result));
 });

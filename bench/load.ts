@@ -21,25 +21,32 @@ export interface LoadResult {
 
 export class LoadGenerator {
   readonly #child: ChildProcess;
+  readonly #ended: Promise<never>;
 
   constructor() {
     this.#child = fork(fileURLToPath(new URL('load-process.ts', import.meta.url)), {
       serialization: 'advanced',
       execArgv: ['--no-warnings', '--max-semi-space-size=64'],
     });
+    const { promise, reject } = Promise.withResolvers<never>();
+    this.#ended = promise;
+    promise.catch(() => undefined);
+    this.#child.once('exit', () => reject(new Error('The load generator ended.')));
   }
 
   /** Runs one round. Throws when an answer is not what was asked for. */
   async run(order: LoadOrder): Promise<LoadResult> {
-    const ended = once(this.#child, 'exit').then(() => {
-      throw new Error('The load generator ended.');
-    });
-    ended.catch(() => undefined);
     this.#child.send(order);
-    const [result] = (await Promise.race([once(this.#child, 'message'), ended])) as [LoadResult];
+    const result = await Promise.race([this.#answer(), this.#ended]);
     if (result.problem !== null)
       throw new Error(`${order.method} ${order.path} on port ${order.port}: ${result.problem}`);
     return result;
+  }
+
+  #answer(): Promise<LoadResult> {
+    return new Promise((resolve) => {
+      this.#child.removeAllListeners('message').once('message', (result) => resolve(result as LoadResult));
+    });
   }
 
   async close(): Promise<void> {

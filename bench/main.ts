@@ -98,9 +98,13 @@ async function withWorkplace<T>(quick: boolean, run: (place: Workplace) => Promi
     return await Promise.race([running, interrupted]);
   } finally {
     for (const signal of SIGNALS) process.off(signal, interrupt);
-    await place.close();
-    // After an interrupt it goes on until it misses what was closed, and may still start something.
-    await running.catch(() => undefined);
+    try {
+      await place.close();
+    } finally {
+      // After an interrupt it goes on until it misses what was closed, and may still start something.
+      await running.catch(() => undefined);
+      await place.clean();
+    }
   }
 }
 

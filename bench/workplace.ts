@@ -9,12 +9,14 @@ export class Workplace {
   readonly quick: boolean;
   readonly folder: string;
   readonly #closers: (() => Promise<unknown>)[] = [];
+  readonly #folders: string[];
   #load: LoadGenerator | null = null;
   #closed = false;
 
   private constructor(quick: boolean, folder: string) {
     this.quick = quick;
     this.folder = folder;
+    this.#folders = [folder];
   }
 
   static async open(quick: boolean): Promise<Workplace> {
@@ -40,6 +42,11 @@ export class Workplace {
     return mkdtemp(join(this.folder, `${name}-`));
   }
 
+  /** Says what to remove when nothing runs any more. */
+  own(folder: string): void {
+    this.#folders.push(folder);
+  }
+
   /** Says what to end. The last one said is the first to be ended. Throws when it is too late; then it is ended at once. */
   defer(close: () => Promise<unknown>): void {
     if (!this.#closed) {
@@ -61,7 +68,11 @@ export class Workplace {
         failures.push(failure);
       }
     }
-    await rm(this.folder, { recursive: true, force: true });
     if (failures.length > 0) throw failures[0];
+  }
+
+  /** Removes the folders, once what was closed has ended. */
+  async clean(): Promise<void> {
+    for (const folder of this.#folders) await rm(folder, { recursive: true, force: true });
   }
 }

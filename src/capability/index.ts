@@ -3,3 +3,16 @@
  * in the guest that code uses. A capability judges and serves; it never decides who is asking.
  */
 export type { CallerContext, Capability, Decision } from './port.ts';
+export type { StorageEnvironment } from './environment.ts';
+export type { KvOptions } from './kv/host.ts';
+export type { Sealer } from './sealer.ts';
+export { ServiceCapability } from './service/host.ts';
+export type { ServiceDirectory, ServiceTarget } from './service/host.ts';
+export { openStorageCapabilities } from './storage.ts';
+export type { StorageCapabilities } from './storage.ts';
+export { createConnectCapability } from './connect/index.ts';
+export type { ConnectOptions } from './connect/index.ts';
+export { createFetchCapability, matchesPattern, parsePattern } from './fetch/index.ts';
+export type { FetchCapability, FetchOptions, FetchTimeouts, UrlPattern } from './fetch/index.ts';
+export { SecretHandles, createRedactor, createSecretCapability, secretVariables } from './secret/index.ts';
+export type { HandleOwner, RedactionStream, Redactor, SecretSource } from './secret/index.ts';

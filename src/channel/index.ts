@@ -24,6 +24,7 @@ export type { FrameType } from './frames.ts';
 export type {
   AssignHead,
   AssignedHead,
+  Bindings,
   CallHead,
   FailureHead,
   GuestError,

@@ -1,9 +1,14 @@
+/** Names in `env` per capability, such as `{ kv: ['ORDERS'] }`. */
+export type Bindings = Readonly<Record<string, readonly string[]>>;
+
 /** Head of an `assign` frame; the bundle and then the code cache follow as its body. */
 export interface AssignHead {
   /** File name for stack traces: `app/function`. */
   readonly name: string;
   readonly format: 'script' | 'module';
   readonly vars: Readonly<Record<string, string>>;
+  /** Names in `env` by the capability that each stands for. */
+  readonly bindings: Bindings;
   readonly bundleBytes: number;
   /** 0: none. */
   readonly codeCacheBytes: number;

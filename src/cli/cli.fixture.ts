@@ -14,7 +14,9 @@ export interface Outcome {
 export interface RunInput extends Partial<RunOptions> {
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly cwd?: string;
-  readonly stdin?: string;
+  readonly stdin?: string | Uint8Array;
+  /** Stdin says that it is a terminal. */
+  readonly stdinTty?: boolean;
   /** Both streams say that they are terminals. */
   readonly tty?: boolean;
   /** Called with all of stdout so far, whenever it grows. */
@@ -47,7 +49,13 @@ export async function cordon(argv: readonly string[], input: RunInput = {}): Pro
   const { startServer, requirements, untilStopped } = input;
   const code = await run(
     argv,
-    { stdout, stderr, stdin, env: input.env ?? {}, cwd: input.cwd ?? process.cwd() },
+    {
+      stdout,
+      stderr,
+      stdin: Object.assign(stdin, { isTTY: input.stdinTty ?? false }),
+      env: input.env ?? {},
+      cwd: input.cwd ?? process.cwd(),
+    },
     {
       untilStopped: untilStopped ?? (() => AbortSignal.abort('SIGTERM')),
       ...(startServer === undefined ? {} : { startServer }),

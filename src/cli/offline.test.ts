@@ -4,6 +4,7 @@ import { chmod, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
+import type { Command } from 'commander';
 import { cordon, temporaryFolder } from './cli.fixture.ts';
 import { createProgram } from './program.ts';
 
@@ -55,15 +56,48 @@ test('the process exits with 0 for help, 2 for usage and 1 without a server', as
   );
 });
 
+/** Every command that can be run, by its words. */
+function leaves(parent: Command, before: readonly string[] = []): { words: string[]; options: unknown[] }[] {
+  return parent.commands.flatMap((child) => {
+    const words = [...before, child.name()];
+    return child.commands.length > 0
+      ? leaves(child, words)
+      : [{ words, options: child.options.map(({ long }) => long) }];
+  });
+}
+
 test('every command has help with examples and --json', async () => {
-  for (const { name, ...command } of createProgram('0', async () => undefined).commands.map((child) => ({
-    name: child.name(),
-    options: child.options.map(({ long }) => long),
-  }))) {
-    assert.ok(command.options.includes('--json'), name);
-    const { code, stdout } = await cordon([name, '--help']);
+  const commands = leaves(createProgram('0', async () => undefined));
+  assert.ok(commands.some(({ words }) => words.join(' ') === 'secret set'));
+  for (const { words, options } of commands) {
+    const name = words.join(' ');
+    assert.ok(options.includes('--json'), name);
+    const { code, stdout } = await cordon([...words, '--help']);
     assert.equal(code, 0);
-    assert.match(stdout, new RegExp(`Usage: cordon ${name}[\\s\\S]*Examples:\\n {2}\\$ cordon ${name}`));
+    assert.match(
+      stdout,
+      new RegExp(`Usage: cordon ${name}[\\s\\S]*Examples:\\n {2}\\$ (?:.* \\| )?cordon ${name}`),
+    );
+  }
+});
+
+test('a group without a command, and a wrong one, say what there is', async () => {
+  const bare = await cordon(['secret']);
+  assert.deepEqual([bare.code, bare.stdout], [2, '']);
+  assert.match(bare.stderr, /needs a command: set, list, delete\nnext: See `cordon secret --help`/);
+  const wrong = await cordon(['secret', 'sett']);
+  assert.match(wrong.stderr, /unknown command 'sett' \(Did you mean set\?\)/);
+  const help = await cordon(['secret', '--help']);
+  assert.equal(help.code, 0);
+  assert.match(help.stdout, /set \[options\] <name>/);
+});
+
+test('a value on the command line is refused and not repeated', async () => {
+  for (const more of [[], ['--verbose'], ['--json']]) {
+    const { code, stdout, stderr } = await cordon(['secret', 'set', 'KEY', 'sk_live_1', ...more]);
+    assert.equal(code, 2);
+    assert.doesNotMatch(stdout + stderr, /sk_live/);
+    assert.match(stderr, /Give the value on stdin or with --from-file/);
   }
 });
 
@@ -178,15 +212,14 @@ test('the completion scripts are valid and know every command', async () => {
   const bash = await cordon(['completion', 'bash']);
   const script = `${bash.stdout}
 complete_words() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=(); _cordon; printf '%s\\n' "\${COMPREPLY[@]}"; }
-complete_words cordon de; echo --; complete_words cordon deploy --can; echo --; complete_words cordon completion z`;
+complete_words cordon de; echo --; complete_words cordon deploy --can; echo --; complete_words cordon completion z
+echo --; complete_words cordon secret l; echo --; complete_words cordon secret set --from`;
   const { stdout } = await promisify(execFile)('bash', ['-uc', script]);
-  assert.equal(stdout, 'dev\ndeploy\n--\n--canary\n--\nzsh\n');
+  assert.equal(stdout, 'dev\ndeploy\n--\n--canary\n--\nzsh\n--\nlist\n--\n--from-file\n');
   const zsh = await cordon(['completion', 'zsh']);
   assert.match(zsh.stdout, /^#compdef cordon/);
-  for (const { name } of createProgram('0', async () => undefined).commands.map((child) => ({
-    name: child.name(),
-  }))) {
-    assert.ok(zsh.stdout.includes(`        ${name}) _arguments`), name);
+  for (const { words } of leaves(createProgram('0', async () => undefined))) {
+    assert.ok(zsh.stdout.includes(`        ${words.at(-1)}) _arguments`), words.join(' '));
   }
 });
 

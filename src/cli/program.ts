@@ -1,5 +1,6 @@
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import type { CommandContext } from './context.ts';
+import { count, header, percent, port, size } from './option-values.ts';
 
 /** Runs one command and returns its exit code. */
 export type Action = (
@@ -19,39 +20,16 @@ function examples(...lines: readonly string[]): string {
   return `\nExamples:\n${lines.map((line) => `  $ ${line}`).join('\n')}`;
 }
 
-function port(text: string): number {
-  const value = Number(text);
-  if (!/^\d{1,5}$/.test(text) || value > 65_535)
-    throw new InvalidArgumentError('A port is a number from 0 to 65535.');
-  return value;
-}
-
-function percent(text: string): number {
-  if (!/^(?:\d{1,2}|100)$/.test(text)) throw new InvalidArgumentError('Give whole percent, 0 to 100.');
-  return Number(text);
-}
-
-function count(text: string): number {
-  if (!/^[1-9]\d{0,3}$/.test(text) || Number(text) > 1000)
-    throw new InvalidArgumentError('Give a number from 1 to 1000.');
-  return Number(text);
-}
-
-function size(text: string): number {
-  if (!/^\d{1,3}$/.test(text)) throw new InvalidArgumentError('Give a number from 0 to 999.');
-  return Number(text);
-}
-
-function header(text: string, before: readonly [string, string][] = []): [string, string][] {
-  const match = /^([^:\s]+):[ \t]*(.*)$/.exec(text);
-  if (match === null) throw new InvalidArgumentError('A header is written as "name: value".');
-  return [...before, [match[1] ?? '', match[2] ?? '']];
-}
-
 const data = (): Option =>
   new Option('--data <dir>', 'folder of the server state (default: CORDON_DATA, or the folder of this user)');
 
 type Add = (name: string, summary: string, load: () => Promise<Action>, shown: readonly string[]) => Command;
+
+/** Where commands are added: the program, or a group such as `cordon secret`. */
+interface Branch {
+  readonly add: Add;
+  readonly group: (name: string, summary: string, shown: readonly string[]) => Branch;
+}
 
 /** The tree of commands. The code of a command is loaded when it is chosen. */
 export function createProgram(version: string, dispatch: Dispatch): Command {
@@ -67,32 +45,38 @@ export function createProgram(version: string, dispatch: Dispatch): Command {
       examples('cordon init hello && cd hello', 'cordon up', 'cordon deploy', 'cordon logs --follow'),
     );
 
-  const add = (
-    name: string,
-    summary: string,
-    load: () => Promise<Action>,
-    shown: readonly string[],
-  ): Command =>
-    program
-      .command(name)
-      .description(summary)
-      .addHelpText('after', examples(...shown))
-      .option('--json', 'write the result as JSON')
-      .option('--verbose', 'show the whole trace of an error')
-      .action(async (...given: unknown[]) => {
-        const command = given.at(-1) as Command;
-        await dispatch(
-          load,
-          command.processedArgs.filter((arg) => typeof arg === 'string'),
-          command.opts(),
-        );
-      });
-
-  addServing(add);
-  addDeploying(add);
-  addOperating(add);
-  addAssisting(add);
+  const root = branchOf(program, dispatch);
+  addServing(root.add);
+  addDeploying(root.add);
+  addOperating(root.add);
+  addKeeping(root);
+  addAssisting(root.add);
   return program;
+}
+
+function branchOf(parent: Command, dispatch: Dispatch): Branch {
+  return {
+    add: (name, summary, load, shown) =>
+      parent
+        .command(name)
+        .description(summary)
+        .addHelpText('after', examples(...shown))
+        .option('--json', 'write the result as JSON')
+        .option('--verbose', 'show the whole trace of an error')
+        .action(async (...given: unknown[]) => {
+          const command = given.at(-1) as Command;
+          await dispatch(
+            load,
+            command.processedArgs.filter((arg) => typeof arg === 'string'),
+            command.opts(),
+          );
+        }),
+    group: (name, summary, shown) => {
+      const group = parent.command(name).description(summary).helpCommand(false);
+      group.addHelpText('after', examples(...shown));
+      return branchOf(group, dispatch);
+    },
+  };
 }
 
 /** The server. */
@@ -107,7 +91,6 @@ function addServing(add: Add): void {
     .option('--port <port>', 'port of the gateway; 0 takes a free one', port, 8080)
     .option('--control-port <port>', 'port of the control API on 127.0.0.1; 0 takes a free one', port, 8081)
     .option('--pool <count>', 'sandboxes kept warm', size)
-    .addOption(new Option('--log <format>', 'format of the server log').choices(['pretty', 'json']))
     .option('--unsafe-no-sandbox', 'run functions without a sandbox: they can do whatever you can');
 }
 
@@ -147,6 +130,20 @@ function addDeploying(add: Add): void {
 
 /** An app that is deployed. */
 function addOperating(add: Add): void {
+  add(
+    'permissions',
+    'Compare what an app uses with what it is granted.',
+    async () => (await import('./commands/permissions.ts')).permissions,
+    [
+      'cordon permissions',
+      'cordon permissions ./shop --write',
+      'cordon permissions --json',
+      'cordon permissions shop',
+    ],
+  )
+    .argument('[dir|APP]', 'folder with cordon.jsonc, or the name of an app for what the server saw', '.')
+    .option('--write', 'change cordon.jsonc to what is used, keeping its comments');
+
   add('invoke', 'Run a function once.', async () => (await import('./commands/invoke.ts')).invoke, [
     'cordon invoke hello/hello',
     'cordon invoke /orders/1 --method PUT --data \'{"count":2}\' --header "content-type: application/json"',
@@ -182,6 +179,43 @@ function addOperating(add: Add): void {
     .argument('<app>', 'name of the app')
     .option('--to <id>', 'deployment id, or at least its first 8 digits (default: what was live before)')
     .addOption(new Option('--list', 'list the deployments').conflicts(['to']));
+}
+
+/** What the server keeps for apps. */
+function addKeeping({ group }: Branch): void {
+  const secret = group('secret', 'Set, list and delete secrets.', [
+    'cordon secret set STRIPE_KEY < key.txt',
+    'cordon secret list',
+  ]);
+  const loadSecrets = async () => import('./commands/secret.ts');
+  secret
+    .add('set', 'Make a secret or replace its value.', async () => (await loadSecrets()).setSecret, [
+      'cordon secret set STRIPE_KEY < key.txt',
+      'pass show stripe | cordon secret set STRIPE_KEY',
+      'cordon secret set TLS_KEY --from-file key.pem',
+    ])
+    .argument('<name>', 'name of the secret: capitals, digits and _')
+    .option('--from-file <file>', 'file with the value (default: stdin, or asked for at a terminal)');
+  secret.add('list', 'List the secrets, never their values.', async () => (await loadSecrets()).listSecrets, [
+    'cordon secret list',
+    'cordon secret list --json',
+  ]);
+  secret
+    .add('delete', 'Delete a secret.', async () => (await loadSecrets()).deleteSecret, [
+      'cordon secret delete STRIPE_KEY',
+    ])
+    .argument('<name>', 'name of the secret');
+
+  const key = group('key', 'Rotate the keys that data is encrypted with.', ['cordon key rotate']);
+  key
+    .add('rotate', 'Encrypt with a new key.', async () => (await import('./commands/key.ts')).rotateKey, [
+      'cordon key rotate',
+      'cordon key rotate --master',
+    ])
+    .option(
+      '--master',
+      'a new master key, which wraps the data keys (default: a new data key, and all data sealed anew)',
+    );
 }
 
 /** What helps a person at this machine. */

@@ -45,7 +45,7 @@ export async function run(
     return exitCode;
   } catch (thrown) {
     if (!(thrown instanceof CommanderError)) return reportError(terminal, thrown, { verbose });
-    if (HELP_CODES.has(thrown.code)) return thrown.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    if (HELP_CODES.has(thrown.code) && thrown.exitCode === 0) return EXIT.ok;
     return reportError(terminal, usageError(thrown, argv, program), { verbose });
   }
 }
@@ -63,11 +63,38 @@ function quiet(command: Command, surroundings: Surroundings): void {
 }
 
 function usageError(error: CommanderError, argv: readonly string[], program: Command): CordonError {
-  const message = error.message
-    .replace(/^error: /, '')
-    .replaceAll('\n', ' ')
-    .trim();
-  const command = program.commands.find((candidate) => candidate.name() === argv[0]);
-  const next = command === undefined ? 'See `cordon --help`.' : `See \`cordon ${command.name()} --help\`.`;
-  return new CordonError('CORDON_USAGE', message, { details: { next }, cause: error });
+  const command = commandOf(argv, program);
+  const name = wordsOf(command).join(' ');
+  const isExcess = error.code === 'commander.excessArguments';
+  const message =
+    error.code === 'commander.help'
+      ? `\`cordon ${name}\` needs a command: ${command.commands.map((child) => child.name()).join(', ')}`
+      : error.message
+          .replace(/^error: /, '')
+          .replaceAll('\n', ' ')
+          .trim();
+  const next =
+    name === 'secret set' && isExcess
+      ? 'Give the value on stdin or with --from-file: others on the machine can read command lines.'
+      : `See \`cordon ${command === program ? '' : `${name} `}--help\`.`;
+  // What is too much may be a secret: neither the words nor the error that holds them are shown.
+  return isExcess
+    ? new CordonError('CORDON_USAGE', message.replace(/(but got \d+).*$/, '$1.'), { details: { next } })
+    : new CordonError('CORDON_USAGE', message, { details: { next }, cause: error });
+}
+
+/** The words of a command below the program: `secret`, `set`. */
+function wordsOf(command: Command): string[] {
+  return command.parent === null ? [] : [...wordsOf(command.parent), command.name()];
+}
+
+/** The command that a command line is about, as far as it can be told. */
+function commandOf(argv: readonly string[], program: Command): Command {
+  let command = program;
+  for (const word of argv) {
+    const child = command.commands.find((candidate) => candidate.name() === word);
+    if (child === undefined) return command;
+    command = child;
+  }
+  return command;
 }

@@ -8,7 +8,6 @@ export interface ServerOptions {
   readonly unsafeNoSandbox: boolean;
   /** Anonymous sandboxes kept warm. */
   readonly poolSize?: number;
-  readonly log: 'pretty' | 'json';
 }
 
 /** A server that has started. */

@@ -262,6 +262,54 @@ export const ERRORS = {
     'Functions call each other in a chain that is longer than allowed.',
     'Look for functions that call each other in a circle.',
   ),
+  CORDON_EGRESS_DENIED: row(
+    'operator',
+    403,
+    'The destination of a request to the outside is not allowed.',
+    'Check the address behind the name; for one of a private network set `unsafePrivate` in the grant.',
+  ),
+  CORDON_EGRESS_FAILED: row(
+    'operator',
+    502,
+    'A request to the outside failed.',
+    'Check that the service can be reached from this machine and follows its protocol.',
+  ),
+  CORDON_EGRESS_TIMEOUT: row(
+    'operator',
+    504,
+    'A service outside did not answer in time.',
+    'Try again, or check the service.',
+  ),
+  CORDON_EGRESS_TOO_LARGE: row(
+    'operator',
+    502,
+    'A request to the outside, or its answer, is larger than allowed.',
+    'Ask for less at a time.',
+  ),
+  CORDON_EGRESS_TOO_MANY: row(
+    'operator',
+    429,
+    'Too many requests or connections to the outside are open in one instance.',
+    'Await some of them before opening more.',
+  ),
+  CORDON_SECRET_MISSING: row(
+    'operator',
+    500,
+    'A secret that a grant names has no value.',
+    'Set it with `cordon secret set`.',
+  ),
+  CORDON_SECRET_INVALID: row(
+    'operator',
+    400,
+    'The name or the value of a secret cannot be used.',
+    'Name it in capitals, digits and `_`, and give it 1 byte to 64 KiB of text.',
+  ),
+  CORDON_SECRET_UNKNOWN: row(
+    'operator',
+    404,
+    'There is no secret of this name.',
+    'List the secrets with `cordon secret list`.',
+  ),
   // Manifest.
   CORDON_MANIFEST_MISSING: row(
     'operator',
@@ -341,6 +389,24 @@ export const ERRORS = {
     409,
     'Another app already serves this host, path and method.',
     'Change the route or give the app its own `hosts`.',
+  ),
+  CORDON_GRANT_UNUSED: row(
+    'operator',
+    400,
+    'A grant allows what the code does not use.',
+    'Remove it from cordon.jsonc, or say in `because` why it is needed; `cordon permissions --write` removes what is unused.',
+  ),
+  CORDON_GRANT_WILDCARD: row(
+    'operator',
+    400,
+    'A grant allows hosts that it does not name.',
+    'Name the hosts, or say in `because` why that cannot be done.',
+  ),
+  CORDON_GRANT_UNKNOWN_RESOURCE: row(
+    'operator',
+    400,
+    'A grant is about something that does not exist.',
+    'Fix the name at the place shown.',
   ),
   CORDON_APP_UNKNOWN: row(
     'operator',
@@ -517,6 +583,12 @@ export const ERRORS = {
     500,
     'Other users of this machine can read the master key.',
     'Run `chmod 600` on the file; if others may have read it, move to a new master key.',
+  ),
+  CORDON_KEY_ROTATING: row(
+    'operator',
+    409,
+    'Keys are being rotated already.',
+    'Wait until that has ended; the same command goes on with a rotation that was interrupted.',
   ),
   CORDON_RESEAL_INCOMPLETE: row(
     'operator',

@@ -89,6 +89,7 @@ export const LIMITS = {
   manifestBytesMax: limit(256 * KIB, 'bytes', 'cordon.jsonc'),
   functionsPerAppMax: limit(200, 'count', 'functions in one manifest'),
   buildTimeoutMs: limit(30 * SECOND_MS, 'ms', 'bundling of one function'),
+  buildMemoryBytesMax: limit(512 * MIB, 'bytes', 'memory of the bundler'),
   // Control API and evidence
   controlBodyBytesMax: limit(96 * MIB, 'bytes', 'body of a control request'),
   controlJsonBytesMax: limit(16 * MIB, 'bytes', 'JSON body of a control request'),
@@ -109,6 +110,33 @@ export const LIMITS = {
   eventRowsMax: limit(100_000, 'count', 'security events kept'),
   storeBatchMax: limit(1_000, 'count', 'transactions in one group commit'),
   storeQueueMax: limit(20_000, 'count', 'transactions that wait for the store'),
+  // Egress
+  egressRequestsPerInstanceMax: limit(100, 'count', 'requests to the outside that one instance has open'),
+  egressConnectionsPerInstanceMax: limit(64, 'count', 'TCP connections that one instance has open'),
+  egressConnectionsPerOriginMax: limit(64, 'count', 'pooled connections of one grant to one origin'),
+  egressPoolsMax: limit(500, 'count', 'grants whose connections are kept alive'),
+  egressHeadersBytesMax: limit(64 * KIB, 'bytes', 'headers of an answer from the outside'),
+  egressRequestHeadersBytesMax: limit(32 * KIB, 'bytes', 'headers of a request to the outside'),
+  egressBodyBytesMax: limit(
+    1024 * MIB,
+    'bytes',
+    'body of an answer from the outside, decoded, and of a request',
+  ),
+  egressSignedBodyBytesMax: limit(16 * MIB, 'bytes', 'request body that the host holds to sign it'),
+  egressReplayBodyBytesMax: limit(256 * KIB, 'bytes', 'request body that can be sent again after a redirect'),
+  egressUnpackRatioMax: limit(100, 'count', 'decoded bytes for each received one, past the free part'),
+  egressUnpackFreeBytes: limit(16 * MIB, 'bytes', 'decoded bytes before their ratio is judged'),
+  egressRedirectsMax: limit(20, 'count', 'redirects that one request follows (Fetch)'),
+  egressResolveTimeoutMs: limit(10 * SECOND_MS, 'ms', 'looking up the addresses of a name'),
+  egressConnectTimeoutMs: limit(10 * SECOND_MS, 'ms', 'connecting to a service outside, TLS included'),
+  egressHeadersTimeoutMs: limit(120 * SECOND_MS, 'ms', 'time to the headers of an answer from the outside'),
+  egressIdleTimeoutMs: limit(60 * SECOND_MS, 'ms', 'pause inside an answer from the outside'),
+  egressKeepAliveMs: limit(15 * SECOND_MS, 'ms', 'idle pooled connection to the outside'),
+  egressAddressesMax: limit(32, 'count', 'addresses of one name'),
+  egressLookupsMax: limit(2, 'count', 'names that are looked up at the same time'),
+  egressNameCacheMs: limit(5 * SECOND_MS, 'ms', 'time for which the addresses of a name are remembered'),
+  egressNamesCachedMax: limit(1_000, 'count', 'names whose addresses are remembered'),
+  egressEventsPerInstanceMax: limit(50, 'count', 'security events of one instance about the outside'),
   // Encryption at rest
   sealedValueBytesMax: limit(32 * MIB, 'bytes', 'plaintext of one sealed value; larger ones are streams'),
   sealsPerKeyMax: limit(
@@ -126,6 +154,10 @@ export const LIMITS = {
   keyServiceAttemptsMax: limit(3, 'count', 'requests to a key service for one operation'),
   keyAnswerBytesMax: limit(64 * KIB, 'bytes', 'answer of a key service or program'),
   keyCommandTimeoutMs: limit(30 * SECOND_MS, 'ms', 'one run of the program that wraps keys'),
+  // Secrets
+  secretValueBytesMax: limit(64 * KIB, 'bytes', 'value of one secret, in UTF-8'),
+  secretsPerProjectMax: limit(1_000, 'count', 'secrets of one project'),
+  secretsCachedMax: limit(1_000, 'count', 'values of secrets kept in memory'),
   // Capabilities
   inlineContentBytesMax: limit(
     64 * KIB,

@@ -2,19 +2,26 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CordonError, LIMITS, type Clock } from '../contract/index.ts';
+import type { ObservedUse } from '../broker/index.ts';
 import { NO_GRANTS } from '../manifest/index.ts';
 import type { Alias, DeployedFunction, Deployment } from '../deploy/index.ts';
-import type { Evidence, LogLine, SecurityEvent } from '../evidence/index.ts';
+import type { LogLine } from '../evidence/index.ts';
 import type { Exchange, ExchangeRequest, ResponseSink } from '../instance/index.ts';
 import type { RouteSpec } from '../manifest/index.ts';
+import { SecretStore } from '../secrets/index.ts';
 import { openSqliteStore, type Store } from '../store/index.ts';
+import { openVault, type Vault } from '../vault/index.ts';
+import { localWrapper } from '../vault/vault.fixture.ts';
 import {
   createControlServer,
   ensureFirstToken,
+  KeyRotation,
+  type MasterKeyChange,
   type ControlServer,
   type ControlServices,
   type ServedApp,
 } from './index.ts';
+import { MemoryEvidence } from './memory-evidence.fixture.ts';
 
 export function deploymentOf(app: string, id: string, routes: readonly RouteSpec[] = []): Deployment {
   const spec = {
@@ -124,62 +131,6 @@ export class FakeCatalogue {
   }
 }
 
-type Numbered<T> = T & { readonly sequence: number };
-
-/** Evidence in memory. Followers are told at once. */
-export class MemoryEvidence implements Evidence {
-  readonly lines: Numbered<LogLine>[] = [];
-  readonly recorded: Numbered<SecurityEvent>[] = [];
-  readonly #followers = new Set<(line: Numbered<LogLine>) => void>();
-
-  get followers(): number {
-    return this.#followers.size;
-  }
-
-  log(line: Omit<LogLine, 'time'>): void {
-    const stored = { time: 1_700_000_000_000, ...line, sequence: this.lines.length + 1 };
-    this.lines.push(stored);
-    for (const follower of this.#followers) follower(stored);
-  }
-
-  record(event: Omit<SecurityEvent, 'time'>): void {
-    this.recorded.push({ time: 1_700_000_000_000, ...event, sequence: this.recorded.length + 1 });
-  }
-
-  async logs({
-    app,
-    after,
-    limit = 100,
-  }: {
-    app?: string;
-    after?: number;
-    limit?: number;
-  }): Promise<Numbered<LogLine>[]> {
-    const found = this.lines.filter((line) => app === undefined || line.app === app);
-    return after === undefined
-      ? found.slice(-limit)
-      : found.filter((line) => line.sequence > after).slice(0, limit);
-  }
-
-  async events({
-    after,
-    limit = 100,
-  }: {
-    after?: number;
-    limit?: number;
-  }): Promise<Numbered<SecurityEvent>[]> {
-    if (after === undefined) return this.recorded.slice(-limit);
-    return this.recorded.filter((event) => event.sequence > after).slice(0, limit);
-  }
-
-  follow(listener: (line: Numbered<LogLine>) => void): () => void {
-    this.#followers.add(listener);
-    return () => this.#followers.delete(listener);
-  }
-
-  async flush(): Promise<void> {}
-}
-
 /** A log line of the app. */
 export function lineOf(app: string, message: string): Omit<LogLine, 'time'> {
   return {
@@ -210,6 +161,10 @@ export interface Harness {
   readonly server: ControlServer;
   readonly catalogue: FakeCatalogue;
   readonly evidence: MemoryEvidence;
+  readonly vault: Vault;
+  readonly secrets: SecretStore;
+  /** What `cordon permissions` is told. */
+  readonly observed: ObservedUse[];
   readonly seen: Seen[];
   /** Archives that were deployed. */
   readonly archives: Uint8Array[];
@@ -227,7 +182,11 @@ const EXCHANGE_WINDOW_BYTES = 128 * 1024;
 
 /** A real control server with a real store, in front of fake services; it has the app `shop`. */
 export async function startControl(
-  options: { readonly heartbeatMs?: number; readonly clock?: Clock } = {},
+  options: {
+    readonly heartbeatMs?: number;
+    readonly clock?: Clock;
+    readonly master?: MasterKeyChange;
+  } = {},
 ): Promise<Harness> {
   const folder = await mkdtemp(join(tmpdir(), 'cordon-control-'));
   const store = await openSqliteStore({ path: join(folder, 'store.sqlite') });
@@ -238,6 +197,10 @@ export async function startControl(
   catalogue.add(deploymentOf('shop', idOf('bbbbbbbbbbbb'), routes), null);
   const evidence = new MemoryEvidence();
   const fakes = { credited: 0, aborted: 0, answer: hello, deployError: null as Error | null };
+  const vault = await openVault({ store, wrapper: localWrapper() });
+  const secrets = new SecretStore({ store, vault });
+  const keys = new KeyRotation({ store, vault, places: [secrets.place], master: options.master ?? null });
+  const observed: ObservedUse[] = [];
   const seen: Seen[] = [];
   const archives: Uint8Array[] = [];
   const services: ControlServices = {
@@ -258,6 +221,9 @@ export async function startControl(
     },
     findRoute: (_method, _host, path) =>
       path.startsWith('/orders/') ? { app: 'shop', function: 'main' } : null,
+    secrets,
+    keys,
+    observed: (app) => observed.filter((use) => use.app === app),
     status: async () => ({
       startedAt: 1_700_000_000_000,
       gatewayUrl: 'http://127.0.0.1:8080',
@@ -269,7 +235,7 @@ export async function startControl(
       versions: { cordon: '0.0.0' },
     }),
   };
-  const server = createControlServer({ services, store, ...options });
+  const server = createControlServer({ ...options, services, store });
   const { port } = await server.listen({ host: '127.0.0.1', port: 0 });
   return Object.assign(fakes, {
     url: `http://127.0.0.1:${port}`,
@@ -279,10 +245,14 @@ export async function startControl(
     server,
     catalogue,
     evidence,
+    vault,
+    secrets,
+    observed,
     seen,
     archives,
     async close(): Promise<void> {
       await server.close();
+      await keys.close();
       await store.close();
       await rm(folder, { recursive: true });
     },

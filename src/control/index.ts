@@ -9,13 +9,27 @@ export type { ControlServer, ControlServerOptions } from './server.ts';
 export { ensureFirstToken, isTokenForm, newToken, verifyToken } from './tokens.ts';
 export { openApiDocument } from './openapi.ts';
 export type { ControlApi } from './table.ts';
-export type { ControlCatalogue, ControlDeployer, ControlServices, DeployOutcome, ServedApp } from './port.ts';
+export { PROJECT } from './project.ts';
+export { KeyRotation } from './key-rotation.ts';
+export type { KeyRotationOptions, MasterKeyChange } from './key-rotation.ts';
+export type {
+  ControlCatalogue,
+  ControlDeployer,
+  ControlKeys,
+  ControlSecrets,
+  ControlServices,
+  DeployOutcome,
+  ServedApp,
+} from './port.ts';
 export type {
   AppView,
   DeploymentView,
   ErrorBody,
   FunctionView,
+  KeyRotationView,
   LogLineView,
+  ObservedUseView,
+  SecretView,
   SecurityEventView,
   ServerStatus,
 } from './schema.ts';

@@ -20,7 +20,7 @@ export function openApiDocument(): Json {
     info: {
       title: 'Cordon control API',
       version: API_VERSION,
-      summary: 'Deploys apps, moves their aliases, runs functions and reads the evidence.',
+      summary: 'Deploys apps, moves their aliases, runs functions, keeps secrets and reads the evidence.',
       description:
         'Listens on loopback only, answers no web page, and takes a token as `Authorization: Bearer`. ' +
         'A failure is JSON with a stable code, what went wrong, what to do next and an id.',

@@ -1,7 +1,10 @@
+import type { ObservedUse } from '../broker/index.ts';
+import type { Secret } from '../contract/index.ts';
 import type { Alias, Deployment, FunctionRef } from '../deploy/index.ts';
 import type { Evidence } from '../evidence/index.ts';
 import type { Dispatcher } from '../pool/index.ts';
-import type { ServerStatus } from './schema.ts';
+import type { SecretInfo } from '../secrets/index.ts';
+import type { KeyRotationView, ServerStatus } from './schema.ts';
 
 /** What a deploy did. */
 export interface DeployOutcome {
@@ -51,12 +54,33 @@ export interface ControlCatalogue {
   promoteCanary(app: string): Promise<Alias>;
 }
 
+/** The secrets of projects. Values go in and never come out. */
+export interface ControlSecrets {
+  /** Errors: CORDON_SECRET_INVALID. */
+  set(project: string, name: string, value: Secret): Promise<SecretInfo>;
+  /** By name. */
+  list(project: string): Promise<readonly SecretInfo[]>;
+  /** Errors: CORDON_SECRET_UNKNOWN. */
+  delete(project: string, name: string): Promise<void>;
+}
+
+/** Rotates keys in the background, one rotation at a time. */
+export interface ControlKeys {
+  /** Starts a rotation, or goes on with one of the same kind. Errors: CORDON_KEY_ROTATING, CORDON_KEY_INVALID. */
+  start(kind: 'data' | 'master'): Promise<KeyRotationView>;
+  status(): Promise<KeyRotationView>;
+}
+
 /** All that the operations of the control API work with. The composition root makes it. */
 export interface ControlServices {
   readonly deployer: ControlDeployer;
   readonly catalogue: ControlCatalogue;
   readonly evidence: Evidence;
   readonly dispatcher: Dispatcher;
+  readonly secrets: ControlSecrets;
+  readonly keys: ControlKeys;
+  /** What the functions of an app were seen to use since the server started. */
+  observed(app: string): readonly ObservedUse[];
   /** Base URL of the gateway, without a slash at the end; routes are shown below it. */
   readonly gatewayUrl: string;
   /** The function that a request would reach; null where no route matches. `host` without port. */

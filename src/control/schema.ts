@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { LIMITS } from '../contract/index.ts';
+import { SECRET_NAME } from '../manifest/index.ts';
 
 /** Name of an app or a function. */
 export const nameSchema = z
@@ -152,6 +153,7 @@ export const EVENT_KINDS = [
   'sandbox.escape_attempt',
   'channel.violation',
   'control.refused',
+  'grant.denied',
   'deploy.refused',
   'platform.unsafe',
 ] as const;
@@ -197,6 +199,57 @@ export const statusSchema = z.object({
   versions: z.record(z.string(), z.string()).describe('Of Cordon, Node.js, Deno and the sandbox.'),
 });
 
+export const secretNameSchema = z
+  .string()
+  .regex(SECRET_NAME)
+  .describe('Capitals, digits and `_`; starts with a letter; at most 64 characters.');
+
+export const secretValueSchema = z
+  .string()
+  .min(1)
+  .refine((value) => Buffer.byteLength(value) <= LIMITS.secretValueBytesMax.value, {
+    error: `More than ${LIMITS.secretValueBytesMax.value} bytes.`,
+  })
+  .refine((value) => value.isWellFormed(), { error: 'Not well-formed text.' })
+  .describe(`Text of at most ${LIMITS.secretValueBytesMax.value} bytes in UTF-8. It is never shown again.`);
+
+export const secretInfoSchema = z.object({ name: z.string(), createdAt: time, updatedAt: time });
+
+export const observedUseSchema = z.object({
+  function: z.string(),
+  capability: z.string(),
+  binding: z.string().describe('Empty for what has none.'),
+  operation: z.string(),
+  resource: z.string(),
+  outcome: z.enum(['allow', 'deny']),
+  count: z.number(),
+});
+
+export const keyRotationSchema = z.object({
+  state: z.enum(['idle', 'interrupted', 'running', 'done', 'failed']),
+  kind: z.enum(['data', 'master']).nullable(),
+  startedAt: time.nullable(),
+  endedAt: time.nullable(),
+  version: z.number().nullable().describe('Of the new data key.'),
+  places: z
+    .array(
+      z.object({
+        place: z.string(),
+        seen: z.number(),
+        rewritten: z.number(),
+        broken: z.number().describe('Could not be opened, and were left as they are.'),
+        isDone: z.boolean(),
+      }),
+    )
+    .describe('What was brought to the new data key.'),
+  keys: z
+    .object({ done: z.number(), total: z.number() })
+    .nullable()
+    .describe('Data keys that the new master key wraps.'),
+  note: z.string().nullable().describe('What the operator has to do about it.'),
+  error: z.object({ code: z.string(), message: z.string() }).nullable(),
+});
+
 export const errorBodySchema = z.object({
   error: z.object({
     code: z.string().describe('Stable code; see the list of errors.'),
@@ -209,6 +262,10 @@ export const errorBodySchema = z.object({
 
 /** What `GET /v1/status` says. */
 export type ServerStatus = z.output<typeof statusSchema>;
+export type SecretView = z.output<typeof secretInfoSchema>;
+export type ObservedUseView = z.output<typeof observedUseSchema>;
+/** How far the last rotation of keys is. */
+export type KeyRotationView = z.output<typeof keyRotationSchema>;
 export type AppView = z.output<typeof appViewSchema>;
 export type FunctionView = z.output<typeof functionViewSchema>;
 export type DeploymentView = z.output<typeof deploymentViewSchema>;

@@ -1,5 +1,7 @@
 import type { Operation } from './operation.ts';
 import { APP_OPERATIONS } from './operations/apps.ts';
+import { KEY_OPERATIONS } from './operations/keys.ts';
+import { SECRET_OPERATIONS } from './operations/secrets.ts';
 import { EVIDENCE_OPERATIONS } from './operations/evidence.ts';
 import { INVOKE_OPERATIONS } from './operations/invoke.ts';
 import { SERVER_OPERATIONS } from './operations/server.ts';
@@ -10,6 +12,8 @@ export const OPERATIONS = [
   ...APP_OPERATIONS,
   ...INVOKE_OPERATIONS,
   ...EVIDENCE_OPERATIONS,
+  ...SECRET_OPERATIONS,
+  ...KEY_OPERATIONS,
 ] as const;
 
 type Types<T> =

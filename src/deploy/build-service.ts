@@ -2,7 +2,7 @@ import { chmod, chown, mkdir, rename, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type * as esbuild from 'esbuild';
-import { CordonError } from '../contract/index.ts';
+import { CordonError, LIMITS } from '../contract/index.ts';
 import { confinedTool, toolUserId } from '../sandbox/index.ts';
 import { messagesOf } from './build-errors.ts';
 import type { bundleOptions } from './bundle-settings.ts';
@@ -27,6 +27,7 @@ export class BuildService {
   readonly #options: BuildServiceOptions;
   readonly #sources: string;
   #library: Esbuild | null = null;
+  #wrapper: string | null = null;
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(options: BuildServiceOptions) {
@@ -102,14 +103,20 @@ export class BuildService {
     const executable = require.resolve(`@esbuild/${process.platform}-${process.arch}/bin/esbuild`);
     if (!this.#options.confines) return loadEsbuild(require, executable);
     await this.#prepare();
+    return loadEsbuild(require, (this.#wrapper ??= await this.#writeWrapper(executable)));
+  }
+
+  /** Once for all starts of the process, which share one bound on memory. */
+  async #writeWrapper(executable: string): Promise<string> {
     const command = confinedTool({
       binary: executable,
       readOnly: [{ host: this.#sources, guest: CONFINED_SOURCES }],
+      memoryBytesMax: LIMITS.buildMemoryBytesMax.value,
     });
     const wrapper = join(this.#options.folder, 'esbuild');
     await writeFile(wrapper, `#!/bin/sh\nexec ${command.map(quote).join(' ')} "$@"\n`);
     await chmod(wrapper, 0o700);
-    return loadEsbuild(require, wrapper);
+    return wrapper;
   }
 
   /** Only root and the user of the tool may look into the sources. */

@@ -21,6 +21,8 @@ export interface BundleSettings {
   readonly format: BundleFormat;
   /** Reads a `.wasm` file by the absolute path that esbuild sees; null where only the graph of imports matters. */
   readonly readWasm: ((path: string) => Promise<Uint8Array>) | null;
+  /** Not minified, for the analysis of what code uses. Default: false. */
+  readonly readable?: boolean;
 }
 
 /**
@@ -48,8 +50,8 @@ export function bundleOptions(settings: BundleSettings) {
     // `vm.Script` has no hook for `import()`, so that what is left of it becomes `require`.
     supported: { 'dynamic-import': false },
     jsx: 'automatic',
-    minifyWhitespace: true,
-    minifySyntax: true,
+    minifyWhitespace: settings.readable !== true,
+    minifySyntax: settings.readable !== true,
     legalComments: 'none',
     sourcemap: 'external',
     sourcesContent: false,

@@ -53,6 +53,38 @@ export function bundleApp(
   });
 }
 
+/** An entry module with all that it imports as it is analysed. */
+export interface AnalysisBundle {
+  /** An ES module. */
+  readonly code: string;
+  readonly sourceMap: object;
+}
+
+/** Bundles entry modules for analysis. Errors: as `bundleApp`. */
+export function bundleForAnalysis(
+  service: BuildService,
+  sources: Sources,
+  entries: Iterable<string>,
+  limits: BundleLimits = {},
+): Promise<Map<string, AnalysisBundle>> {
+  return service.withSources(sources.folder, sources.id, async (root, toHost) => {
+    const bundles = new Map<string, AnalysisBundle>();
+    for (const entry of new Set(entries)) {
+      const build: Build = { service, root, toHost, app: sources.app, entry, limits };
+      const { code, sourceMap } = await runBuild(
+        bundleOptions({ ...settingsOf(build), format: 'module', readable: true }),
+        build,
+      );
+      const text = new TextDecoder();
+      bundles.set(entry, {
+        code: text.decode(code),
+        sourceMap: JSON.parse(text.decode(sourceMap)) as object,
+      });
+    }
+    return bundles;
+  });
+}
+
 interface Build {
   readonly service: BuildService;
   readonly root: string;
@@ -79,25 +111,31 @@ async function bundleEntry(build: Build): Promise<Bundle> {
 }
 
 async function buildAs(format: BundleFormat, build: Build): Promise<Bundle> {
-  const { service, root, app, entry, limits } = build;
-  const options = bundleOptions({
+  const { code, sourceMap, result } = await runBuild(bundleOptions({ ...settingsOf(build), format }), build);
+  const bytesMax = build.limits.bundleBytesMax ?? LIMITS.bundleBytesMax.value;
+  if (code.byteLength > bytesMax) throw tooLarge(build.entry, code.byteLength, bytesMax, result.metafile);
+  const warnings = result.warnings.map(({ text, location }) =>
+    location === null ? text : `${location.file}:${location.line}: ${text}`,
+  );
+  return { format, code, sourceMap, warnings };
+}
+
+function settingsOf({ root, app, entry, toHost }: Build) {
+  return {
     root,
     entries: [app === '' ? entry : `${app}/${entry}`],
-    format,
-    readWasm: (path) => readPlainFile(build.toHost(path)),
-  });
+    readWasm: (path: string) => readPlainFile(toHost(path)),
+  };
+}
+
+async function runBuild(options: ReturnType<typeof bundleOptions>, { service, root, limits }: Build) {
   const result = await service.build(options, limits.buildTimeoutMs ?? LIMITS.buildTimeoutMs.value);
   refuseOutside(root, result.metafile);
   const code = result.outputFiles.find((file) => file.path.endsWith('.js'))?.contents;
   const sourceMap = result.outputFiles.find((file) => file.path.endsWith('.js.map'))?.contents;
   if (code === undefined || sourceMap === undefined)
     throw new CordonError('CORDON_INTERNAL', 'The bundler gave no output.');
-  const bytesMax = limits.bundleBytesMax ?? LIMITS.bundleBytesMax.value;
-  if (code.byteLength > bytesMax) throw tooLarge(entry, code.byteLength, bytesMax, result.metafile);
-  const warnings = result.warnings.map(({ text, location }) =>
-    location === null ? text : `${location.file}:${location.line}: ${text}`,
-  );
-  return { format, code, sourceMap, warnings };
+  return { code, sourceMap, result };
 }
 
 /** No file but those of the same deployment may end up in a bundle, whatever the sandbox let esbuild see. */

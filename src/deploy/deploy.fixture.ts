@@ -1,9 +1,12 @@
-import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { pack, type Header } from 'tar-stream';
 import { CordonError } from '../contract/index.ts';
+import { openFileObjectStore } from '../object/index.ts';
+import { openSqliteStore } from '../store/index.ts';
+import { Catalogue, createDeployer, type BundleChecker, type DeployerOptions } from './index.ts';
 
 /** A temporary folder that other users may enter, gone after the test. */
 export async function temporaryFolder(test: TestContext): Promise<string> {
@@ -70,3 +73,47 @@ export async function failureOf(work: Promise<unknown>): Promise<CordonError> {
   }
   throw new Error('It was expected to fail.');
 }
+
+/** An entry module that says hello. */
+export const HELLO = 'export default { fetch(): Response { return new Response("hello"); } };';
+
+/** Stands for the sandbox: says what a bundle seems to export, without running it. */
+export const checker: BundleChecker = {
+  check: async (bundle) => {
+    const code = new TextDecoder().decode(bundle);
+    return {
+      handlers: ['fetch', 'scheduled'].filter((name) => code.includes(`${name}(`)),
+      codeCache: new Uint8Array([1]),
+    };
+  },
+};
+
+/** A deployer over a real store, with the sandboxed bundler. */
+export async function setUp(test: TestContext, more: Partial<DeployerOptions> = {}) {
+  const folder = await temporaryFolder(test);
+  const store = await openSqliteStore({ path: join(folder, 'cordon.sqlite') });
+  test.after(() => store.close());
+  const objects = await openFileObjectStore({ path: join(folder, 'objects') });
+  const catalogue = await Catalogue.open({ store, findConflicts: () => [] });
+  const stagingFolder = join(folder, 'staging');
+  const options = {
+    catalogue,
+    objects,
+    checker,
+    stagingFolder,
+    confines: true,
+    runtime: 'deno-1',
+    grants: null,
+    ...more,
+  };
+  const deployer = await createDeployer(options);
+  test.after(() => deployer.close());
+  const leftovers = async () => [
+    ...(await readdir(join(stagingFolder, 'unpacked'))),
+    ...(await readdir(join(stagingFolder, 'build/sources')).catch(() => [])),
+  ];
+  return { folder, store, objects, catalogue, deployer, options, leftovers };
+}
+
+/** Makes it live. */
+export const live = { canary: null };

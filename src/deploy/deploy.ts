@@ -5,10 +5,25 @@ import { parseManifest, type FunctionSpec, type Manifest } from '../manifest/ind
 import type { ObjectStore } from '../object/index.ts';
 import { unpackArchive } from './archive.ts';
 import { BuildService } from './build-service.ts';
-import { bundleApp, type Bundle, type BundleLimits } from './bundler.ts';
+import {
+  bundleApp,
+  bundleForAnalysis,
+  type AnalysisBundle,
+  type Bundle,
+  type BundleLimits,
+  type Sources,
+} from './bundler.ts';
 import type { Catalogue } from './catalogue.ts';
+import { GrantGate, isGranted } from './grant-gate.ts';
 import { deploymentId, sha256 } from './identity.ts';
-import type { Alias, BundleCheck, BundleChecker, DeployedFunction, Deployment } from './port.ts';
+import type {
+  Alias,
+  BundleCheck,
+  BundleChecker,
+  DeployedFunction,
+  Deployment,
+  GrantGateOptions,
+} from './port.ts';
 import { mapStack } from './source-places.ts';
 import { Staging } from './staging.ts';
 
@@ -22,6 +37,8 @@ export interface DeployerOptions {
   readonly confines: boolean;
   /** Version of the guests' runtime: code caches of another one are made anew by the next deploy. */
   readonly runtime: string;
+  /** Judges grants before they are served; null serves them as they are. */
+  readonly grants: GrantGateOptions | null;
   readonly clock?: Clock;
   /** For tests. */
   readonly limits?: BundleLimits;
@@ -43,7 +60,7 @@ export interface Deployer {
    * Turns the source of an app into a deployment that is served: to everyone, or for `canary` percent of
    * the requests. After any error nothing is served differently.
    * Errors: CORDON_ARCHIVE_REFUSED, CORDON_SOURCE_TOO_LARGE, CORDON_MANIFEST_…, CORDON_ENTRY_MISSING,
-   * CORDON_IMPORT_MISSING, CORDON_BUNDLE_…, CORDON_HANDLER_INVALID, CORDON_IMPORT_THREW,
+   * CORDON_IMPORT_MISSING, CORDON_BUNDLE_…, CORDON_GRANT_…, CORDON_SECRET_MISSING, CORDON_HANDLER_INVALID, CORDON_IMPORT_THREW,
    * CORDON_CHECK_TIMEOUT, CORDON_ROUTE_CONFLICT, CORDON_CANARY_INVALID, CORDON_STORE_….
    */
   deploy(
@@ -62,7 +79,8 @@ export async function createDeployer(options: DeployerOptions): Promise<Deployer
     folder: join(options.stagingFolder, 'build'),
     confines: options.confines,
   });
-  const pipeline: Pipeline = { ...options, clock: options.clock ?? systemClock, staging, service };
+  const gate = options.grants === null ? null : new GrantGate(options.grants);
+  const pipeline: Pipeline = { ...options, clock: options.clock ?? systemClock, staging, service, gate };
   return {
     deploy: (app, archive, { canary }) => deploy(pipeline, app, archive, canary),
     async close() {
@@ -76,6 +94,7 @@ interface Pipeline extends DeployerOptions {
   readonly clock: Clock;
   readonly staging: Staging;
   readonly service: BuildService;
+  readonly gate: GrantGate | null;
 }
 
 function deploy(
@@ -94,7 +113,7 @@ function deploy(
   };
   return staging.with(async ({ folder, id: stagingId }) => {
     const unpacked = await timed('unpack', () => unpackArchive(archive, folder));
-    const manifest = await timed('manifest', () => readManifest(join(folder, unpacked.app), app));
+    const { manifest, text } = await timed('manifest', () => readManifest(join(folder, unpacked.app), app));
     const sources = { folder, id: stagingId, app: unpacked.app };
     const bundles = await timed('bundle', () => bundleApp(service, sources, manifest, pipeline.limits));
     const built = manifest.functions.map((spec) => buildOf(spec, bundles));
@@ -104,6 +123,12 @@ function deploy(
     );
     const known = await catalogue.find(id);
     let stored = known;
+    const { gate } = pipeline;
+    if (gate !== null && manifest.functions.some(isGranted)) {
+      // The code of a known deployment was judged when it was new.
+      const bundle = known === null ? () => bundleGranted(pipeline, sources, manifest) : null;
+      await timed('permissions', () => gate.check({ manifest, text, bundle }));
+    }
     if (stored?.runtime !== pipeline.runtime) {
       const checks = await timed('check', () => checkAll(pipeline, built));
       const functions = await timed('store', () => storeAll(pipeline.objects, built, checks));
@@ -121,12 +146,24 @@ function deploy(
   });
 }
 
-async function readManifest(folder: string, app: string): Promise<Manifest> {
+function bundleGranted(
+  { service, limits }: Pipeline,
+  sources: Sources,
+  manifest: Manifest,
+): Promise<Map<string, AnalysisBundle>> {
+  const entries = manifest.functions.filter(isGranted).map(({ entry }) => entry);
+  return bundleForAnalysis(service, sources, entries, limits);
+}
+
+async function readManifest(
+  folder: string,
+  app: string,
+): Promise<{ readonly manifest: Manifest; readonly text: string }> {
   const text = await readFile(join(folder, 'cordon.jsonc'), 'utf8').catch((cause: unknown) => {
     throw new CordonError('CORDON_MANIFEST_MISSING', 'The source archive has no cordon.jsonc.', { cause });
   });
   const manifest = parseManifest(text);
-  if (manifest.name === app) return manifest;
+  if (manifest.name === app) return { manifest, text };
   throw new CordonError(
     'CORDON_MANIFEST_INVALID',
     `Cannot deploy to the app ${JSON.stringify(app)}: the name in cordon.jsonc is ${JSON.stringify(manifest.name)}.`,

@@ -1,4 +1,5 @@
 import type { FunctionSpec, Manifest } from '../manifest/index.ts';
+import type { AnalyseOptions, Finding } from '../permissions/index.ts';
 
 /** One function of a deployment, with the objects that run it. */
 export interface DeployedFunction {
@@ -56,4 +57,12 @@ export interface BundleCheck {
  */
 export interface BundleChecker {
   check(bundle: Uint8Array, format: 'script' | 'module', name: string): Promise<BundleCheck>;
+}
+
+/** What the gate for grants asks. */
+export interface GrantGateOptions {
+  /** Says what code uses, as `analyseApart` does. The code is hostile: it has to be read apart from the server. */
+  readonly analyse: (code: string, options: AnalyseOptions) => Promise<readonly Finding[]>;
+  /** Those of these names that no secret of the project has. */
+  readonly missingSecrets: (names: readonly string[]) => Promise<readonly string[]>;
 }

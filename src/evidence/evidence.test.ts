@@ -63,6 +63,9 @@ class FailingStore implements Store {
     if (this.failure !== null) throw this.failure;
     return this.#store.commit(writes);
   }
+  scrub(): Promise<void> {
+    return this.#store.scrub();
+  }
   close(): Promise<void> {
     return this.#store.close();
   }

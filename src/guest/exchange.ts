@@ -7,8 +7,11 @@ import { acceptedSocket, isResponse, wholeBody } from './response.ts';
 import type { PairedSocket } from './websocket.ts';
 import type { Wire } from './wire.ts';
 
-/** Longest piece of a body in one frame. */
-const PIECE_BYTES_MAX = 64 * 1024;
+/**
+ * Longest piece of a body in one frame. The host reads 64 KiB at a time and joins a frame that spans two
+ * reads, so smaller pieces mean less to join.
+ */
+const PIECE_BYTES_MAX = 16 * 1024;
 /** The host's `responseHeadersBytesMax`; it kills a guest that sends more. */
 const HEADERS_BYTES_MAX = 32 * 1024;
 const encoder = new TextEncoder();

@@ -4,6 +4,7 @@
  * gained what its own code could do anyway.
  */
 import {
+  CALL_STREAM_BIT,
   FLAG,
   FRAME,
   decodeClose,
@@ -14,6 +15,10 @@ import {
   HEADER_BYTES,
 } from '../channel/index.ts';
 import type { AssignHead, AssignedHead, RequestHead } from '../channel/index.ts';
+import { installConnect, installFetch, installNodeHttp } from '../capability/guest.ts';
+import type { KVNamespace } from '../capability/guest.ts';
+import { makeEnvironment } from './bindings.ts';
+import { CallClient } from './calls.ts';
 import { currentStream, installConsole } from './console.ts';
 import { reportDenials } from './denials.ts';
 import { describeError } from './errors.ts';
@@ -36,6 +41,10 @@ const exchanges = new Map<number, GuestExchange>();
 let assignment: Assignment | null = null;
 
 function handleFrame(type: number, flags: number, stream: number, payload: Uint8Array): void {
+  if (stream >= CALL_STREAM_BIT) {
+    calls.handle(type, flags, stream, payload);
+    return;
+  }
   switch (type) {
     case FRAME.request:
       startExchange(stream, flags, payload);
@@ -63,6 +72,7 @@ function handleFrame(type: number, flags: number, stream: number, payload: Uint8
 }
 
 const wire = new Wire(handleFrame);
+const calls = new CallClient(wire);
 
 function release(id: number): void {
   exchanges.delete(id);
@@ -99,7 +109,8 @@ async function assign(flags: number, payload: Uint8Array): Promise<void> {
   let made: Uint8Array | null = null;
   try {
     const module = await loadModule(head, bundle, codeCache, (flags & FLAG.check) !== 0);
-    assignment = { module, env: Object.freeze({ ...head.vars }), windowBytes: head.windowBytes };
+    calls.windowBytes = head.windowBytes;
+    assignment = { module, env: makeEnvironment(head, calls), windowBytes: head.windowBytes };
     made = module.codeCache;
     answer = { handlers: [...module.handlers.keys()], failure: null };
   } catch (thrown) {
@@ -138,6 +149,7 @@ async function warm(): Promise<void> {
     name: 'warm/up',
     format: 'script',
     vars: {},
+    bindings: {},
     bundleBytes: bundle.byteLength,
     codeCacheBytes: 0,
     windowBytes: WARMUP_WINDOW_BYTES,
@@ -161,8 +173,18 @@ async function warm(): Promise<void> {
     handleFrame(FRAME.request, flags, id + 1, frame.subarray(HEADER_BYTES));
     if (path === '/stream') handleFrame(FRAME.data, FLAG.last, id + 1, piece);
   }
+  await warmCalls();
   while (exchanges.size > 0) await new Promise((resolve) => setTimeout(resolve, 1));
   assignment = null;
+}
+
+/** Takes a call through its path and back; nobody is asked, and the answer is made here. */
+async function warmCalls(): Promise<void> {
+  const { KV } = makeEnvironment({ vars: {}, bindings: { kv: ['KV'] } }, calls);
+  const reading = (KV as KVNamespace).get('warm');
+  const id = CALL_STREAM_BIT + 1;
+  handleFrame(FRAME.reply, FLAG.last, id, encodeHead({ value: {} }, new TextEncoder().encode('warm')));
+  await reading;
 }
 
 installRequest();
@@ -170,6 +192,9 @@ installResponse();
 installConsole(wire);
 installErrorHandlers();
 reportDenials(wire);
+installFetch(calls);
+installNodeHttp(calls);
+installConnect(calls);
 await warm();
 if (typeof gc === 'function') gc();
 wire.muted = false;

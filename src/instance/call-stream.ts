@@ -50,6 +50,11 @@ export class CallStream implements CallReply {
 
   head(value: unknown, body: Uint8Array | null, last: boolean): void {
     if (this.#over || this.#headSent) return;
+    if (last && body !== null && this.#outbox.congested) {
+      // It stays open, so that the bound on open calls is one on what waits.
+      this.#outbox.whenRoom(() => this.head(value, body, last));
+      return;
+    }
     this.#headSent = true;
     if (body !== null) this.#window -= body.byteLength;
     this.#outbox.sendHead(FRAME.reply, last ? FLAG.last : 0, this.id, { value }, body);

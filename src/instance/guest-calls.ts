@@ -10,18 +10,24 @@ import { CordonError, LIMITS } from '../contract/index.ts';
 import { CallStream } from './call-stream.ts';
 import { parseCall } from './guest-messages.ts';
 import type { Outbox } from './outbox.ts';
-import type { CallOpener } from './port.ts';
+import type { CallOpener, FlatHeaders, GuestCall } from './port.ts';
+
+/** A request that is served while a call is made. */
+export interface OpenRequest {
+  readonly requestId: string;
+  readonly headers: FlatHeaders;
+}
 
 /** The calls that the guest of one instance has open. */
 export class GuestCalls {
   readonly #outbox: Outbox;
-  readonly #requestOf: (stream: number) => string | null;
+  readonly #requestOf: (stream: number) => OpenRequest | null;
   readonly #open = new Map<number, CallStream>();
   #opener: CallOpener | null = null;
   #lastId = CALL_STREAM_BIT;
 
   /** `requestOf` names the request of a stream that is open, for what a guest says about itself. */
-  constructor(outbox: Outbox, requestOf: (stream: number) => string | null) {
+  constructor(outbox: Outbox, requestOf: (stream: number) => OpenRequest | null) {
     this.#outbox = outbox;
     this.#requestOf = requestOf;
   }
@@ -57,6 +63,9 @@ export class GuestCalls {
   #call(flags: number, id: number, payload: Uint8Array): void {
     if (id <= this.#lastId) throw new ChannelViolation('a call reuses a stream');
     this.#lastId = id;
+    // Refusals are bounded by nothing else.
+    if (this.#outbox.waitingBytes > LIMITS.channelBufferBytesMax.value)
+      throw new ChannelViolation('the guest does not read its channel');
     const { head, body } = decodeHead(payload);
     const { stream: requestStream, ...call } = parseCall(head);
     const stream = new CallStream(id, (flags & FLAG.last) !== 0, this.#outbox, (ended) =>
@@ -66,6 +75,14 @@ export class GuestCalls {
     if (this.#opener === null) stream.fail(new CordonError('CORDON_GRANT_MISSING'));
     else if (this.#open.size > LIMITS.callsPerInstanceMax.value)
       stream.fail(new CordonError('CORDON_CALLS_TOO_MANY'));
-    else stream.open({ ...call, request: this.#requestOf(requestStream) }, this.#opener, body);
+    else stream.open(withRequest(call, this.#requestOf(requestStream)), this.#opener, body);
   }
+}
+
+function withRequest(
+  call: Omit<GuestCall, 'request' | 'requestHeaders'>,
+  open: OpenRequest | null,
+): GuestCall {
+  if (open === null) return { ...call, request: null };
+  return { ...call, request: open.requestId, requestHeaders: open.headers };
 }

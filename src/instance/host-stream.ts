@@ -20,6 +20,8 @@ export interface StreamOwner {
 export class HostStream implements Exchange {
   readonly id: number;
   readonly requestId: string;
+  /** Fields of the request, for what is done on its behalf. */
+  readonly headers: FlatHeaders;
   readonly #outbox: Outbox;
   readonly #owner: StreamOwner;
   readonly #webSocket: boolean;
@@ -51,6 +53,7 @@ export class HostStream implements Exchange {
   ) {
     this.id = id;
     this.requestId = request.id;
+    this.headers = request.headers;
     this.#sink = sink;
     this.#outbox = outbox;
     this.#owner = owner;

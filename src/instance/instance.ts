@@ -78,7 +78,7 @@ export class Instance implements StreamOwner {
   private constructor(sandbox: Sandbox) {
     this.#sandbox = sandbox;
     this.#outbox = new Outbox(sandbox.channel);
-    this.#calls = new GuestCalls(this.#outbox, (stream) => this.#streams.get(stream)?.requestId ?? null);
+    this.#calls = new GuestCalls(this.#outbox, (stream) => this.#streams.get(stream) ?? null);
     this.ready = new Promise((resolve, reject) => {
       this.#becomeReady = resolve;
       this.#failReady = reject;

@@ -1,6 +1,6 @@
 import { CordonError, LIMITS } from '../contract/index.ts';
 import { FLAG, FRAME } from '../channel/index.ts';
-import type { AssignHead, AssignedHead } from '../channel/index.ts';
+import type { AssignHead, AssignedHead, Bindings } from '../channel/index.ts';
 import type { Outbox } from './outbox.ts';
 
 export interface Assignment {
@@ -8,6 +8,8 @@ export interface Assignment {
   readonly name: string;
   readonly format: 'script' | 'module';
   readonly vars: Readonly<Record<string, string>>;
+  /** Names in `env` by capability. Default: none. */
+  readonly bindings?: Bindings;
   readonly bundle: Uint8Array;
   readonly codeCache: Uint8Array | null;
   /** Bytes of memory of the function; the sandbox's limit is set to it. */
@@ -55,6 +57,7 @@ function headOf(assignment: Assignment): AssignHead {
     name: assignment.name,
     format: assignment.format,
     vars: assignment.vars,
+    bindings: assignment.bindings ?? {},
     bundleBytes: assignment.bundle.byteLength,
     codeCacheBytes: assignment.codeCache?.byteLength ?? 0,
     windowBytes: LIMITS.streamWindowBytes.value,

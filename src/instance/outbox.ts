@@ -5,6 +5,8 @@ import { HEADER_BYTES, writeHeader } from '../channel/index.ts';
 const JOIN_BYTES_MAX = 64 * 1024;
 /** Payloads up to this size are copied behind their header. */
 const COPY_BYTES_MAX = 16 * 1024;
+/** Bytes that may wait before answers that can wait do. */
+const CONGESTED_BYTES = 4 * 1024 * 1024;
 
 /** Frames on their way to a guest. Those of one turn of the event loop leave in one system call. */
 export class Outbox {
@@ -12,9 +14,21 @@ export class Outbox {
   #pieces: Uint8Array[] = [];
   #bytes = 0;
   #scheduled = false;
+  readonly #waiters: (() => void)[] = [];
 
   constructor(socket: Socket) {
     this.#socket = socket;
+    socket.on('drain', this.#admit);
+  }
+
+  /** True while the guest takes less than it asks for. */
+  get congested(): boolean {
+    return this.waitingBytes > CONGESTED_BYTES;
+  }
+
+  /** Calls back once when there is room; while it is congested only. */
+  whenRoom(callback: () => void): void {
+    this.#waiters.push(callback);
   }
 
   /** Bytes that the guest has not taken yet. */
@@ -59,6 +73,14 @@ export class Outbox {
     this.#scheduled = true;
     setImmediate(this.#flush);
   }
+
+  readonly #admit = (): void => {
+    while (!this.congested) {
+      const waiter = this.#waiters.shift();
+      if (waiter === undefined) return;
+      waiter();
+    }
+  };
 
   readonly #flush = (): void => {
     const pieces = this.#pieces;

@@ -60,6 +60,8 @@ export interface GuestCall {
   readonly args: unknown;
   /** Id of the request on whose behalf it is made, when that request is open in this instance. */
   readonly request: string | null;
+  /** Fields of that request, flat; absent when there is none. Those that start with `x-cordon-` are the platform's. */
+  readonly requestHeaders?: FlatHeaders;
 }
 
 /** The way back to the guest. After `fail`, or `head` with `last`, or `end`, nothing more may be sent. */

@@ -154,6 +154,7 @@ function checkRules(document: Document, manifest: ParsedManifest): ManifestProbl
   }
   const claimed = new Map<string, Path>();
   for (const [name, fn] of Object.entries(manifest.functions)) {
+    problems.push(...checkEnvironment(document, name, fn, names));
     for (const [index, route] of (fn.routes ?? []).entries()) {
       const path: Path = ['functions', name, 'routes', index];
       problems.push(...checkPath(document, [...path, 'path'], route.path));
@@ -168,6 +169,36 @@ function checkRules(document: Document, manifest: ParsedManifest): ManifestProbl
     if (manifest.hosts?.indexOf(host) !== index) {
       problems.push(document.problem(['hosts', index], 'each host once', `"${host}" twice`, null));
     }
+  }
+  return problems;
+}
+
+type ParsedFunction = ParsedManifest['functions'][string];
+
+/** Each name in `env` stands for one thing, and functions that may be called exist. */
+function checkEnvironment(
+  document: Document,
+  name: string,
+  { vars, grants }: ParsedFunction,
+  functions: readonly string[],
+): ManifestProblem[] {
+  const problems: ManifestProblem[] = [];
+  const taken = new Set(Object.keys(vars ?? {}));
+  const kinds = ['kv', 'bucket', 'queue', 'service', 'secret'] as const;
+  for (const kind of kinds) {
+    for (const binding of Object.keys(grants?.[kind] ?? {})) {
+      const path: Path = ['functions', name, 'grants', kind, binding];
+      if (taken.has(binding))
+        problems.push(document.problem(path, 'each name in `env` once', `"${binding}" twice`, null));
+      taken.add(binding);
+    }
+  }
+  for (const [binding, { function: target }] of Object.entries(grants?.service ?? {})) {
+    if (functions.includes(target)) continue;
+    const path: Path = ['functions', name, 'grants', 'service', binding, 'function'];
+    const near = nearest(target, functions);
+    const suggestion = near === null ? null : `"${near}"`;
+    problems.push(document.problem(path, 'a function of this app', `"${target}"`, suggestion));
   }
   return problems;
 }

@@ -2,7 +2,8 @@ import { z } from 'zod';
 
 const BINDING = /^[A-Z][A-Z0-9_]{0,63}$/;
 const RESOURCE = /^[a-z][a-z0-9-]{0,62}$/;
-const SECRET_NAME = /^[A-Z][A-Z0-9_]{0,63}$/;
+/** Name of a secret. */
+export const SECRET_NAME = /^[A-Z][A-Z0-9_]{0,63}$/;
 const HOST_PORT = /^[^\s/@:]+:\d{1,5}$/;
 
 export const KV_OPERATIONS = ['get', 'put', 'delete', 'list'] as const;

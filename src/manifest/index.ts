@@ -2,14 +2,14 @@
  * The manifest of an app, `cordon.jsonc`: parsed once, with every problem named at its place, and every
  * default resolved. Refuses unknown and duplicate keys, and a route that does not say who may call it.
  */
-export { parseManifest } from './parse.ts';
+export { parseManifest, placeInManifest } from './parse.ts';
 export { manifestJsonSchema } from './check.ts';
 export { typesOf } from './types-of.ts';
 export { codeFrame } from './problem.ts';
 export type { ManifestProblem } from './problem.ts';
 export { nearest } from './suggest.ts';
 export { METHODS } from './schema.ts';
-export { BUCKET_OPERATIONS, KV_OPERATIONS, NO_GRANTS, QUEUE_OPERATIONS } from './grants.ts';
+export { BUCKET_OPERATIONS, KV_OPERATIONS, NO_GRANTS, QUEUE_OPERATIONS, SECRET_NAME } from './grants.ts';
 export type {
   BucketGrant,
   ConnectGrant,

@@ -26,6 +26,16 @@ export function parseManifest(text: string, options: { readonly file?: string } 
   return resolveDefaults(checked.manifest);
 }
 
+/** Where in the text of a manifest something is, or the nearest thing around it. Lines and columns from 1. */
+export function placeInManifest(
+  text: string,
+  path: readonly (string | number)[],
+): { readonly line: number; readonly column: number } {
+  const source = text.startsWith('\uFEFF') ? text.slice(1) : text;
+  const { line, column } = parseDocument(source, '').problem(path, '', '', null);
+  return { line, column };
+}
+
 /** Functions are in the order of their names and hosts sorted, so that the order in the file changes no deployment id. */
 function resolveDefaults(parsed: ParsedManifest): Manifest {
   return {

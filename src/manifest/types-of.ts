@@ -1,7 +1,13 @@
+import { BINDING_TYPES, METHODS_OF } from './binding-types.ts';
 import type { FunctionSpec, Manifest } from './schema.ts';
+
+const KINDS = ['kv', 'bucket', 'queue', 'service'] as const;
 
 /** The text of `cordon.d.ts`: what `env` and `ctx` of each function are, as `Cordon.OrdersEnv` and `Cordon.Context`. */
 export function typesOf(manifest: Manifest): string {
+  const used = KINDS.filter((kind) =>
+    manifest.functions.some(({ grants }) => Object.keys(grants[kind]).length > 0),
+  );
   return [
     '// Written by `cordon types` from cordon.jsonc. Changes here are lost.',
     'declare namespace Cordon {',
@@ -11,6 +17,7 @@ export function typesOf(manifest: Manifest): string {
     '    waitUntil(promise: Promise<unknown>): void;',
     '  }',
     ...manifest.functions.flatMap(envOf),
+    ...used.map((kind) => BINDING_TYPES[kind]),
     '}',
     '',
     "declare module '*.wasm' {",
@@ -22,14 +29,47 @@ export function typesOf(manifest: Manifest): string {
 }
 
 function envOf(fn: FunctionSpec): string[] {
-  const names = Object.keys(fn.vars).toSorted();
+  const members = [...Object.keys(fn.vars).map((name) => [name, 'string'] as const), ...bindingsOf(fn)];
   return [
     '',
     `  /** \`env\` of the function "${fn.name}". */`,
     `  interface ${pascalCase(fn.name)}Env {`,
-    ...names.map((name) => `    readonly ${name}: string;`),
+    ...members
+      .toSorted(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, type]) => `    readonly ${name}: ${type};`),
     '  }',
   ];
+}
+
+/** Names and types of bindings: each has the methods that its grant names, and no other. */
+function bindingsOf({ grants }: FunctionSpec): (readonly [string, string])[] {
+  return [
+    ...entriesOf(grants.kv, ({ can }) => limited('KVNamespace', METHODS_OF.kv, can)),
+    ...entriesOf(grants.bucket, ({ can }) => limited('R2Bucket', METHODS_OF.bucket, can)),
+    ...entriesOf(grants.queue, () => 'Queue'),
+    ...entriesOf(grants.service, () => 'Fetcher'),
+    // A handle, or the value where the grant says `reveal`.
+    ...entriesOf(grants.secret, () => 'string'),
+  ];
+}
+
+function entriesOf<T>(
+  grants: Readonly<Record<string, T>>,
+  typeOf: (grant: T) => string,
+): (readonly [string, string])[] {
+  return Object.entries(grants).map(([name, grant]) => [name, typeOf(grant)]);
+}
+
+function limited<Operation extends string>(
+  type: string,
+  methods: Readonly<Record<Operation, readonly string[]>>,
+  can: readonly Operation[],
+): string {
+  const all = Object.keys(methods) as Operation[];
+  const granted = all.filter((operation) => can.includes(operation));
+  if (granted.length === all.length) return type;
+  const names = granted.flatMap((operation) => methods[operation]).map((name) => `'${name}'`);
+  return `Pick<${type}, ${names.join(' | ')}>`;
 }
 
 /** Distinct for distinct names: digits that follow a hyphen keep an underscore. */

@@ -1,11 +1,14 @@
 import { bindParameters } from './patterns.ts';
-import { useBinding } from './environment.ts';
+import { PRECISION } from './precision.ts';
+import { kindOfBinding, useBinding } from './environment.ts';
+import { callFramework } from './framework.ts';
 import {
   NOTHING,
   type Arguments,
-  type Atom,
   type Frame,
   type HeapObject,
+  type Native,
+  type NativeCall,
   type Site,
   type Value,
 } from './heap.ts';
@@ -15,8 +18,7 @@ import { promiseOf, settled } from './promises.ts';
 import { union } from './store.ts';
 import type { FunctionNode, SyntaxNode } from './syntax.ts';
 
-/** Calls that tell contexts apart. */
-const CALL_STRING_LENGTH = 4;
+const NATIVE_NESTING_MAX = 40;
 /** Statements of one body that are evaluated together. */
 const STATEMENTS_PER_TASK_MAX = 12;
 
@@ -25,8 +27,9 @@ export function call(machine: Machine, callee: Value, self: Value, args: Argumen
   const results: Value[] = [];
   for (const atom of callee) {
     if (atom.kind !== 'object') continue;
-    if (atom.native !== null) results.push(atom.native.call({ self, args, site }));
+    if (atom.native !== null) results.push(callNative(machine, atom.native, { self, args, site }));
     else if (atom.closure !== null) results.push(invoke(machine, atom, self, args, site));
+    else if (atom === machine.framework) results.push(callFramework(machine, args, site));
     else if (atom.shape === 'external') {
       for (const value of args.list) machine.escape(value, site);
       machine.escape(args.rest, site);
@@ -37,6 +40,20 @@ export function call(machine: Machine, callee: Value, self: Value, args: Argumen
     }
   }
   return union(...results);
+}
+
+/** Natives call each other, as a bound function its target: not without end. */
+function callNative(machine: Machine, native: Native, call: NativeCall): Value {
+  if (machine.nesting >= NATIVE_NESTING_MAX) {
+    machine.unknown('code-too-deep', '', call.site);
+    return machine.store.externalValue;
+  }
+  machine.nesting++;
+  try {
+    return native.call(call);
+  } finally {
+    machine.nesting--;
+  }
 }
 
 /** Plans the body of a function with these arguments, and gives what is seen to come out of it so far. */
@@ -68,7 +85,9 @@ function enter(
   site: Site,
 ): Frame {
   const { store } = machine;
-  const { frame } = store.frame(node, parent, contextOf(site, self, node), null);
+  const { frame, isNew } = store.frame(node, parent, contextOf(site, self, node), null);
+  if (isNew)
+    frame.generation = Math.max(parent.generation, generationOf(self), ...args.list.map(generationOf));
   frame.closure ??= callee;
   if (node.type === 'ArrowFunctionExpression') store.write(frame.self, NOTHING);
   else store.write(frame.self, self);
@@ -85,10 +104,17 @@ function enter(
 /** Calls from one place with one receiver share a context, up to a few calls back. */
 function contextOf(site: Site, self: Value, node: FunctionNode): string {
   const receivers = node.type === 'ArrowFunctionExpression' ? [] : [...self];
-  const receiver = receivers.length === 1 && receivers[0]?.kind === 'object' ? receivers[0].id : '';
+  const only = receivers.length === 1 ? receivers[0] : undefined;
+  const receiver = only?.kind === 'object' && only.generation <= PRECISION.generations ? only.id : '';
   const own = `${site.node.start}.${site.node.end}${site.path}@${receiver}`;
   const before = site.frame.functionFrame.context.split(' ');
-  return [own, ...before].slice(0, CALL_STRING_LENGTH).join(' ');
+  return [own, ...before].slice(0, PRECISION.calls).join(' ');
+}
+
+function generationOf(value: Value): number {
+  let generation = 0;
+  for (const atom of value) if (atom.kind === 'object') generation = Math.max(generation, atom.generation);
+  return generation;
 }
 
 function planBody(machine: Machine, node: FunctionNode, frame: Frame): void {
@@ -167,7 +193,7 @@ export function constructInto(
   }
   if (constructor.shape === 'external') {
     call(machine, new Set([constructor]), self, args, site);
-    store.write(object.prototypes, store.externalValue);
+    store.write(object.prototypes, new Set([constructor]));
     // A class of the runtime calls what its children override, but does not look into their fields.
     store.task(object, 'methods', () => {
       escapeMethods(machine, object, site);
@@ -205,7 +231,9 @@ export function escape(machine: Machine, value: Value, site: Site): void {
         machine.unknown('environment-passed', 'env', site);
         break;
       case 'binding':
-        machine.unknown('environment-passed', atom.name, site);
+        // A name that nothing declares is reported where it is read.
+        if (kindOfBinding(machine, atom.name) !== 'binding')
+          machine.unknown('environment-passed', atom.name, site);
         break;
       case 'operation':
         if (atom.owner !== null)

@@ -35,7 +35,8 @@ export function classObject(machine: Machine, node: ClassNode, frame: Frame): He
   const statics: (() => void)[] = [];
   for (const member of node.body.body) {
     if (member.type === 'MethodDefinition') {
-      if (member.kind === 'constructor') constructorFunction = functionObject(machine, member.value, frame, prototype);
+      if (member.kind === 'constructor')
+        constructorFunction = functionObject(machine, member.value, frame, prototype);
       else defineMethod(machine, member.static ? object : prototype, member, frame);
     } else if (member.type === 'PropertyDefinition') {
       const field = { node: member, key: propertyKey(machine, member, frame), value: member.value };
@@ -48,7 +49,8 @@ export function classObject(machine: Machine, node: ClassNode, frame: Frame): He
       });
     } else machine.unknown('syntax-unsupported', member.type, { node: member, frame, path: '' });
   }
-  const parentCell = object.classBody?.parent ?? (parent === null ? null : store.property(object, '@@parent'));
+  const parentCell =
+    object.classBody?.parent ?? (parent === null ? null : store.property(object, '@@parent'));
   object.classBody = { frame, fields, constructorFunction, parent: parentCell, prototype };
   if (parentCell !== null && parent !== null) inherit(machine, object, prototype, parent);
   store.write(store.property(object, 'prototype'), new Set([prototype]));
@@ -79,13 +81,20 @@ export function defineMethod(machine: Machine, object: HeapObject, member: Metho
     if (name === null) {
       store.write(object.keys, store.primitiveValue);
       store.write(object.rest, method);
-    } else if (member.kind === 'get' || member.kind === 'set') accessor(machine, object, member.kind, name, method);
+    } else if (member.kind === 'get' || member.kind === 'set')
+      accessor(machine, object, member.kind, name, method);
     else store.define(object, name, method);
   }
 }
 
 /** Makes reading (or writing) a key call a function. */
-export function accessor(machine: Machine, object: HeapObject, kind: 'get' | 'set', name: string, method: Value): void {
+export function accessor(
+  machine: Machine,
+  object: HeapObject,
+  kind: 'get' | 'set',
+  name: string,
+  method: Value,
+): void {
   const { store } = machine;
   const table = kind === 'get' ? object.getters : object.setters;
   let cell = table.get(name);
@@ -125,7 +134,13 @@ function runField(
   }
 }
 
-function bodyFrame(machine: Machine, node: FrameNode, parent: Frame, self: HeapObject, context: string): Frame {
+function bodyFrame(
+  machine: Machine,
+  node: FrameNode,
+  parent: Frame,
+  self: HeapObject,
+  context: string,
+): Frame {
   const { frame } = machine.store.frame(node, parent, context, null);
   machine.store.write(frame.self, new Set([self]));
   return frame;
@@ -144,4 +159,3 @@ export function homeOf(frame: Frame): HeapObject | null {
   while (at.node.type === 'ArrowFunctionExpression' && at.parent !== null) at = at.parent.functionFrame;
   return at.closure?.closure?.home ?? null;
 }
-

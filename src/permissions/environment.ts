@@ -31,6 +31,8 @@ const KIND_OF_METHOD: Readonly<Record<string, Capability>> = {
   fetch: 'service',
 };
 
+const BINDING = /^[A-Z][A-Z0-9_]{0,63}$/;
+
 /** Read of any object by the language or by libraries that ask what they were given. */
 const KEYS_OF_ANY_OBJECT: ReadonlySet<string> = new Set([
   'then',
@@ -55,7 +57,8 @@ export function kindOfBinding(machine: Machine, name: string): Capability | 'var
 /** What `env[name]` is. Reading a secret, or a name that nothing declares, is a use. */
 export function readBinding(machine: Machine, name: string, site: Site): Value {
   const { store } = machine;
-  if (KEYS_OF_ANY_OBJECT.has(name) || name.startsWith('@@')) return new Set();
+  // A name that no grant can have is never there.
+  if (!BINDING.test(name)) return new Set();
   const kind = kindOfBinding(machine, name);
   if (kind === 'variable') return store.constant(machine.vars[name] ?? '');
   if (kind === 'secret') {
@@ -103,11 +106,15 @@ export function useBinding(machine: Machine, binding: string, method: string, ca
   const capability = declared ?? KIND_OF_METHOD[method] ?? 'binding';
   const operation = operationOf(declared, method);
   if (operation === null) {
+    // Stores, buckets and queues have no other methods, so that such a call fails.
+    if (declared !== null && declared !== 'service') return;
     machine.unknown('operation-computed', `${binding}.${method}`, call.site);
     return;
   }
-  for (const resource of resourcesOf(machine, operation, call))
-    machine.use({ capability, binding, operation, resource }, call.site);
+  const resources = resourcesOf(machine, operation, call);
+  if (resources.length === 0)
+    machine.useUnlessSeen({ capability, binding, operation, resource: null }, call.site);
+  for (const resource of resources) machine.use({ capability, binding, operation, resource }, call.site);
   for (const value of call.args.list) machine.escape(value, call.site);
 }
 
@@ -117,6 +124,7 @@ function operationOf(declared: keyof typeof OPERATIONS | null, method: string): 
   return null;
 }
 
+/** Keys of a call; none when nothing is seen to flow there yet. */
 function resourcesOf(machine: Machine, operation: string, call: NativeCall): (Known | null)[] {
   const { store } = machine;
   if (operation === 'send' || operation === 'fetch') return [null];
@@ -135,6 +143,7 @@ function resourcesOf(machine: Machine, operation: string, call: NativeCall): (Kn
     for (const { value } of machine.elements(new Set([atom]), call.site))
       for (const key of value) keys.add(key);
   }
-  const known = knownTexts(keys).map((text) => (text.text === '' ? null : text));
-  return known.length === 0 ? [null] : known;
+  if (call.args.list.length === 0) return [null];
+  const known = knownTexts(keys);
+  return known.length === 0 && keys.size > 0 ? [null] : known.map((text) => (text.text === '' ? null : text));
 }

@@ -3,9 +3,10 @@ import { classObject, functionObject, homeOf, thisValue } from './classes.ts';
 import { NOTHING, type Arguments, type Frame, type Site, type Value } from './heap.ts';
 import { arrayLiteral, objectLiteral } from './literals.ts';
 import type { Machine } from './machine.ts';
+import { awaited, toPrimitive } from './conversions.ts';
 import { concatenate, fold, unary } from './operators.ts';
 import { argumentsObject, assign, memberKey, variableCell } from './patterns.ts';
-import { promiseOf, settled } from './promises.ts';
+import { promiseOf } from './promises.ts';
 import { isNullish, keyNames, truth, union } from './store.ts';
 import type { Expression, Oxc, SyntaxNode } from './syntax.ts';
 
@@ -42,7 +43,7 @@ export function evaluate(machine: Machine, node: Expression | Oxc.SpreadElement,
       );
     }
     case 'LogicalExpression':
-      return logical(machine, node.operator, machine.evaluate(node.left, frame), () =>
+      return logical(node.operator, machine.evaluate(node.left, frame), () =>
         machine.evaluate(node.right, frame),
       );
     case 'ArrowFunctionExpression':
@@ -62,7 +63,11 @@ function evaluateRare(machine: Machine, node: SyntaxNode, frame: Frame): Value {
   switch (node.type) {
     case 'BinaryExpression': {
       if (node.left.type === 'PrivateIdentifier') return store.primitiveValue;
-      return fold(machine, node.operator, machine.evaluate(node.left, frame), machine.evaluate(node.right, frame));
+      const left = machine.evaluate(node.left, frame);
+      const right = machine.evaluate(node.right, frame);
+      if (node.operator !== '+') return fold(machine, node.operator, left, right);
+      const site = siteOf(node, frame);
+      return concatenate(machine, toPrimitive(machine, left, site), toPrimitive(machine, right, site), false);
     }
     case 'UnaryExpression':
       return unary(machine, node.operator, machine.evaluate(node.argument, frame));
@@ -72,7 +77,7 @@ function evaluateRare(machine: Machine, node: SyntaxNode, frame: Frame): Value {
     case 'SequenceExpression':
       return node.expressions.reduce<Value>((_, inner) => machine.evaluate(inner, frame), NOTHING);
     case 'AwaitExpression':
-      return settled(machine, machine.evaluate(node.argument, frame));
+      return awaited(machine, machine.evaluate(node.argument, frame), siteOf(node, frame), frame);
     case 'YieldExpression':
       return yieldExpression(machine, node, frame);
     case 'ClassExpression': {
@@ -117,7 +122,8 @@ function template(machine: Machine, node: Oxc.TemplateLiteral, frame: Frame): Va
   let text = machine.store.constant(node.quasis[0]?.value.cooked ?? '');
   for (const [index, expression] of node.expressions.entries()) {
     const quasi = node.quasis[index + 1]?.value.cooked ?? '';
-    text = concatenate(machine, text, machine.evaluate(expression, frame), true);
+    const value = toPrimitive(machine, machine.evaluate(expression, frame), siteOf(expression, frame));
+    text = concatenate(machine, text, value, true);
     text = concatenate(machine, text, machine.store.constant(quasi), true);
   }
   return text;
@@ -254,7 +260,7 @@ function assignment(machine: Machine, node: Oxc.AssignmentExpression, frame: Fra
   const before = machine.evaluate(left as Expression, frame);
   let value: Value;
   if (operator === '&&=' || operator === '||=' || operator === '??=')
-    value = logical(machine, operator.slice(0, 2) as '&&', before, () => machine.evaluate(node.right, frame));
+    value = logical(operator.slice(0, 2) as '&&', before, () => machine.evaluate(node.right, frame));
   else {
     const right = machine.evaluate(node.right, frame);
     value = operator === '+=' ? concatenate(machine, before, right, false) : store.primitiveValue;
@@ -263,7 +269,7 @@ function assignment(machine: Machine, node: Oxc.AssignmentExpression, frame: Fra
   return value;
 }
 
-function logical(machine: Machine, operator: '&&' | '||' | '??', left: Value, right: () => Value): Value {
+function logical(operator: '&&' | '||' | '??', left: Value, right: () => Value): Value {
   const isEmpty = left.size === 0;
   if (operator === '??') {
     const kept = new Set([...left].filter((atom) => !isNullish(atom)));

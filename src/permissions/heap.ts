@@ -38,6 +38,8 @@ export class Cell {
   readonly readers = new Set<Task>();
   /** A property that is there from the start, so that none of the prototype's shows through. */
   definite = false;
+  /** What stands for all texts and numbers, once there were too many of them. */
+  cover: PrefixAtom | PrimitiveAtom | null = null;
 }
 
 export type Shape =
@@ -129,6 +131,8 @@ export class HeapObject {
   native: Native | null = null;
   /** Binding that an operation belongs to. */
   owner: HeapObject | null = null;
+  /** How many objects stand behind the context that made this one. */
+  generation = 0;
 
   constructor(id: number, shape: Shape, name: string) {
     this.id = id;
@@ -153,6 +157,9 @@ export class Frame {
   readonly result = new Cell();
   readonly yielded = new Cell();
   closure: HeapObject | null = null;
+  generation = 0;
+  /** Rounds of the loops around that are told apart. */
+  rounds = 1;
 
   constructor(
     id: number,

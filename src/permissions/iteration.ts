@@ -1,6 +1,7 @@
-import type { Atom, HeapObject, Site, Value } from './heap.ts';
+import { type Atom, type HeapObject, type Site, type Value } from './heap.ts';
 import { NO_ARGUMENTS, type Element, type Machine } from './machine.ts';
 import { arrayFrom } from './patterns.ts';
+import { PRECISION } from './precision.ts';
 import { keyNames } from './store.ts';
 
 /**
@@ -50,8 +51,10 @@ function apart(value: Value): Element[] {
   const found: Element[] = [];
   const others: Atom[] = [];
   for (const atom of value) {
-    if (atom.kind === 'object') found.push({ name: `*#${atom.id}`, value: new Set([atom]) });
-    else if (atom.kind === 'constant') found.push({ name: `*=${typeof atom.value}:${String(atom.value)}`, value: new Set([atom]) });
+    if (atom.kind === 'object' && atom.generation <= PRECISION.generations)
+      found.push({ name: `*#${atom.id}`, value: new Set([atom]) });
+    else if (atom.kind === 'constant')
+      found.push({ name: `*=${typeof atom.value}:${String(atom.value)}`, value: new Set([atom]) });
     else others.push(atom);
   }
   if (others.length > 0) found.push({ name: '*', value: new Set(others) });
@@ -91,7 +94,11 @@ function iterate(machine: Machine, object: HeapObject, site: Site): Element[] {
       }
       const own = new Set([iterator]);
       const next = machine.call(machine.getProperty(iterator, 'next', own, site), own, NO_ARGUMENTS, site);
-      const results = new Set([...next].flatMap((atom) => atom.kind === 'object' && atom.shape === 'promise' ? [...store.read(atom.inner)] : [atom]));
+      const results = new Set(
+        [...next].flatMap((atom) =>
+          atom.kind === 'object' && atom.shape === 'promise' ? [...store.read(atom.inner)] : [atom],
+        ),
+      );
       found.push(...apart(machine.getMember(results, store.constant('value'), site)));
     }
   }
@@ -108,12 +115,16 @@ export function keysOf(machine: Machine, value: Value, site: Site): Element[] {
     if (atom.kind !== 'object' || seen.has(atom)) continue;
     seen.add(atom);
     if (atom.shape === 'environment') machine.unknown('environment-listed', 'env', site);
-    const isOpen = atom.shape === 'environment' || atom.shape === 'external' || atom.shape === 'process-environment';
+    const isOpen =
+      atom.shape === 'environment' || atom.shape === 'external' || atom.shape === 'process-environment';
     if (isOpen || store.read(atom.rest).size > 0) keys.add(null);
-    for (const name of keyNames(store.read(atom.keys))) if (name === null || !/^(?:@@|#)/.test(name)) keys.add(name);
+    for (const name of keyNames(store.read(atom.keys)))
+      if (name === null || !/^(?:@@|#)/.test(name)) keys.add(name);
     open.push(...store.read(atom.prototypes));
   }
   return [...keys].map((key) =>
-    key === null ? { name: '*', value: store.primitiveValue } : { name: `=${key}`, value: store.constant(key) },
+    key === null
+      ? { name: '*', value: store.primitiveValue }
+      : { name: `=${key}`, value: store.constant(key) },
   );
 }

@@ -24,7 +24,8 @@ export function objectLiteral(machine: Machine, node: Oxc.ObjectExpression, fram
       if (key === null) {
         store.write(object.keys, store.primitiveValue);
         store.write(object.rest, value);
-      } else if (key === '__proto__' && !property.computed && !property.shorthand) store.write(object.prototypes, value);
+      } else if (key === '__proto__' && !property.computed && !property.shorthand)
+        store.write(object.prototypes, value);
       else if (hasSpread) {
         store.write(object.keys, store.constant(key));
         store.write(store.property(object, key), value);
@@ -43,7 +44,8 @@ export function arrayLiteral(machine: Machine, node: Oxc.ArrayExpression, frame:
     if (element === null) index++;
     else if (element.type === 'SpreadElement') {
       const value = machine.evaluate(element.argument, frame);
-      for (const item of machine.elements(value, { node: element, frame, path: '' })) store.write(array.rest, item.value);
+      for (const item of machine.elements(value, { node: element, frame, path: '' }))
+        store.write(array.rest, item.value);
       isOpen = true;
     } else {
       const value = machine.evaluate(element, frame);

@@ -1,6 +1,7 @@
 import type { Arguments, Cell, Frame, HeapObject, Native, NativeCall, Site, Value } from './heap.ts';
 import type { UnknownReason, Use } from './finding.ts';
 import type { Declaration } from './scopes.ts';
+import { PRECISION } from './precision.ts';
 import type { Store } from './store.ts';
 import type { Expression, FunctionNode, Oxc, SyntaxNode } from './syntax.ts';
 import type { Grants } from '../manifest/index.ts';
@@ -16,6 +17,15 @@ export interface Machine {
   readonly environment: HeapObject;
   readonly processEnvironment: HeapObject;
   readonly globals: HeapObject;
+  /** Whatever comes out of a framework that is given `env`. */
+  readonly framework: HeapObject;
+  readonly frameworkValue: Value;
+  /** Frame of the bundle itself. */
+  readonly root: Frame;
+  /** What `constructor` of a function is: it makes code from text. */
+  readonly codeConstructor: Value;
+  /** Calls of natives that are running. */
+  nesting: number;
   declarationOf(identifier: SyntaxNode): Declaration | undefined;
   usesArguments(node: FunctionNode): boolean;
   /** What the entry module exports by default. */
@@ -31,6 +41,8 @@ export interface Machine {
   construct(callee: Value, args: Arguments, site: Site): Value;
   /** Hands a value to code that is not seen. */
   escape(value: Value, site: Site): void;
+  /** Hands a value to a framework, which may call functions in there with `env`. */
+  escapeToFramework(value: Value, site: Site): void;
   /** Elements that iteration over a value gives, each with a name that tells it from the others. */
   elements(value: Value, site: Site): readonly Element[];
   native(name: string, native: Native | Native['call']): HeapObject;
@@ -40,7 +52,11 @@ export interface Machine {
   /** Notes what a call expression was seen to call. */
   called(node: Oxc.CallExpression, callee: Value, frame: Frame): void;
   use(fact: UseFact, site: Site): void;
+  /** A use that counts when nothing more exact is seen at its place in the end. */
+  useUnlessSeen(fact: UseFact, site: Site): void;
   unknown(reason: UnknownReason, detail: string, site: Site): void;
+  /** An unknown that counts when nothing else is seen at its place in the end. */
+  unknownUnlessSeen(reason: UnknownReason, site: Site): void;
 }
 
 export interface Element {
@@ -67,6 +83,12 @@ export function argumentsFrom(args: Arguments, index: number): Arguments {
 
 /** What a native function does. */
 export type Implementation = (machine: Machine, call: NativeCall) => Value;
+
+/** The elements, or one for all when there are too many. `around` is how many rounds of loops stand around already. */
+export function rounds(elements: readonly Element[], around: number): readonly Element[] {
+  if (elements.length <= 1 || elements.length * around <= PRECISION.rounds) return elements;
+  return [{ name: '*', value: new Set(elements.flatMap(({ value }) => [...value])) }];
+}
 
 export function siteBelow(site: Site, path: string): Site {
   return { node: site.node, frame: site.frame, path: `${site.path}/${path}` };

@@ -28,8 +28,13 @@ function join(machine: Machine, left: Value, right: Value, asText: boolean): Val
     const start = textOf(first);
     for (const second of right.size === 0 ? store.primitiveValue : right) {
       if (!asText && isNumber(first) && isNumber(second)) {
-        found.add(store.constantAtom(Number(valueOf(first)) + Number(valueOf(second))));
-      } else if (first.kind === 'prefix' || start === null) found.add(first.kind === 'prefix' ? first : store.primitive);
+        // Counters would give one number after the other.
+        const isSingle = left.size === 1 && right.size === 1;
+        found.add(
+          isSingle ? store.constantAtom(Number(valueOf(first)) + Number(valueOf(second))) : store.primitive,
+        );
+      } else if (first.kind === 'prefix' || start === null)
+        found.add(first.kind === 'prefix' ? first : store.primitive);
       else {
         const end = textOf(second);
         if (end !== null) found.add(store.constantAtom(start + end));
@@ -63,7 +68,12 @@ const COMPARISONS: Readonly<Record<string, (left: Constant, right: Constant) => 
 export function fold(machine: Machine, operator: string, left: Value, right: Value): Value {
   if (operator === '+') return concatenate(machine, left, right, false);
   const compare = COMPARISONS[operator];
-  if (compare === undefined || left.size === 0 || right.size === 0 || left.size * right.size > COMBINATIONS_MAX)
+  if (
+    compare === undefined ||
+    left.size === 0 ||
+    right.size === 0 ||
+    left.size * right.size > COMBINATIONS_MAX
+  )
     return machine.store.primitiveValue;
   const found = new Set<Atom>();
   for (const first of left) {

@@ -24,17 +24,24 @@ export function assign(machine: Machine, target: SyntaxNode, value: Value, frame
     case 'Identifier': {
       const cell = variableCell(machine, target, frame);
       if (cell !== null) machine.store.write(cell, value);
-      else
-        machine.setMember(new Set([machine.globals]), machine.store.constant(target.name), value, site);
+      else machine.setMember(new Set([machine.globals]), machine.store.constant(target.name), value, site);
       return;
     }
     case 'MemberExpression': {
-      const receiver = target.object.type === 'Super' ? machine.store.read(frame.functionFrame.self) : machine.evaluate(target.object, frame);
+      const receiver =
+        target.object.type === 'Super'
+          ? machine.store.read(frame.functionFrame.self)
+          : machine.evaluate(target.object, frame);
       machine.setMember(receiver, memberKey(machine, target, frame), value, site);
       return;
     }
     case 'AssignmentPattern':
-      assign(machine, target.left, orDefault(machine, value, () => machine.evaluate(target.right, frame)), frame);
+      assign(
+        machine,
+        target.left,
+        orDefault(machine, value, () => machine.evaluate(target.right, frame)),
+        frame,
+      );
       return;
     case 'ObjectPattern':
       assignObject(machine, target, value, frame);
@@ -43,7 +50,12 @@ export function assign(machine: Machine, target: SyntaxNode, value: Value, frame
       for (const [index, element] of target.elements.entries()) {
         if (element === null) continue;
         if (element.type === 'RestElement')
-          assign(machine, element.argument, arrayFrom(machine, element, frame, itemsFrom(machine, value, index, site)), frame);
+          assign(
+            machine,
+            element.argument,
+            arrayFrom(machine, element, frame, itemsFrom(machine, value, index, site)),
+            frame,
+          );
         else assign(machine, element, itemAt(machine, value, index, site), frame);
       }
       return;
@@ -74,7 +86,9 @@ export function orDefault(machine: Machine, value: Value, initial: () => Value):
   const mayBeUndefined =
     value.size === 0 ||
     value.has(undefinedAtom) ||
-    [...value].some((atom) => atom.kind === 'primitive' || (atom.kind === 'object' && atom.shape === 'external'));
+    [...value].some(
+      (atom) => atom.kind === 'primitive' || (atom.kind === 'object' && atom.shape === 'external'),
+    );
   if (!mayBeUndefined) return value;
   const kept = new Set(value);
   kept.delete(undefinedAtom);
@@ -93,7 +107,12 @@ function assignObject(
       assign(machine, property.argument, new Set([copyOf(machine, property, value, frame)]), frame);
       continue;
     }
-    assign(machine, property.value, machine.getMember(value, propertyKey(machine, property, frame), site), frame);
+    assign(
+      machine,
+      property.value,
+      machine.getMember(value, propertyKey(machine, property, frame), site),
+      frame,
+    );
   }
 }
 
@@ -115,14 +134,17 @@ export function propertyKey(
 /** A copy that shows the properties of the original through, so that what it is given later shows as well. */
 export function copyOf(machine: Machine, place: unknown, value: Value, frame: Frame): HeapObject {
   const copy = machine.store.allocate(frame, place, 'plain');
-  machine.store.write(
-    copy.prototypes,
-    new Set([...value].filter((atom) => atom.kind === 'object')),
-  );
+  machine.store.write(copy.prototypes, new Set([...value].filter((atom) => atom.kind === 'object')));
   return copy;
 }
 
-export function arrayFrom(machine: Machine, place: unknown, frame: Frame, items: readonly Value[], rest?: Value): Value {
+export function arrayFrom(
+  machine: Machine,
+  place: unknown,
+  frame: Frame,
+  items: readonly Value[],
+  rest?: Value,
+): Value {
   const { store } = machine;
   const array = store.allocate(frame, place, 'array');
   for (const [index, item] of items.entries()) store.define(array, String(index), item);
@@ -144,7 +166,9 @@ function itemAt(machine: Machine, value: Value, index: number, site: Site): Valu
 function itemsFrom(machine: Machine, value: Value, index: number, site: Site): Value[] {
   const known = machine.elements(value, site);
   const arrays = [...value].every((atom) => atom.kind === 'object' && atom.shape === 'array');
-  return arrays && value.size === 1 ? known.slice(index).map((element) => element.value) : [union(...known.map((element) => element.value))];
+  return arrays && value.size === 1
+    ? known.slice(index).map((element) => element.value)
+    : [union(...known.map((element) => element.value))];
 }
 
 /** What parameter `index` is given. */

@@ -1,18 +1,25 @@
 import { readBinding, readProcessBinding } from './environment.ts';
 import { NOTHING, type HeapObject, type Site, type Value } from './heap.ts';
+import { setUrlPart } from './url-parts.ts';
 import { argumentsOf, NO_ARGUMENTS, type Machine } from './machine.ts';
 import { keyNames, union } from './store.ts';
 
 const PROTOTYPES_MAX = 30;
+/** Properties of plain objects that one expression reads one by one. */
+const READS_MAX = 128;
 
 /** What `receiver[key]` may be. */
 export function getMember(machine: Machine, receiver: Value, key: Value, site: Site): Value {
   const found: Value[] = [];
   const names = keyNames(key);
+  // Any key covers them all.
+  const many = names.length * receiver.size > READS_MAX ? [null] : null;
   for (const atom of receiver) {
     if (atom.kind === 'object') {
       const self = new Set([atom]);
-      for (const name of names) found.push(getProperty(machine, atom, name, self, site));
+      const isPlain = atom.shape === 'plain' || atom.shape === 'array';
+      for (const name of isPlain && many !== null && names.length > 1 ? many : names)
+        found.push(getProperty(machine, atom, name, self, site));
     } else if (atom.kind !== 'constant' || (atom.value !== null && atom.value !== undefined)) {
       for (const name of names) found.push(getOfPrimitive(machine, name));
     }
@@ -32,6 +39,7 @@ export function getProperty(
   site: Site,
 ): Value {
   const { store } = machine;
+  store.step();
   if (key === null) return getAny(machine, object, self, site);
   const found: Value[] = [];
   switch (object.shape) {
@@ -42,7 +50,7 @@ export function getProperty(
       found.push(readProcessBinding(machine, key, site));
       break;
     case 'external':
-      found.push(machine.builtin(object, key) ?? store.externalValue);
+      found.push(machine.builtin(object, key) ?? new Set([object]));
       break;
     default:
   }
@@ -112,7 +120,7 @@ function getAny(machine: Machine, object: HeapObject, self: Value, site: Site): 
       machine.unknown('operation-computed', at.name, site);
       found.push(store.externalValue);
     }
-    if (at.shape === 'external') found.push(store.externalValue);
+    if (at.shape === 'external') found.push(new Set([at]));
     store.read(at.keys);
     for (const cell of at.properties.values()) found.push(store.read(cell));
     for (const getter of at.getters.values())
@@ -149,6 +157,7 @@ function setProperty(
     store.write(object.prototypes, value);
     return;
   }
+  if (object.shape === 'url') setUrlPart(machine, object, key, value);
   for (const setter of settersOf(machine, object, key))
     machine.call(setter, new Set([object]), argumentsOf(value), site);
   store.write(object.keys, store.constant(key));

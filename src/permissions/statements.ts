@@ -1,14 +1,11 @@
 import { classObject, functionObject } from './classes.ts';
 import type { Frame, Site, Value } from './heap.ts';
 import { keysOf } from './iteration.ts';
-import type { Machine } from './machine.ts';
+import { NO_ARGUMENTS, rounds, type Machine } from './machine.ts';
 import { assign } from './patterns.ts';
 import { settled } from './promises.ts';
 import { truth, union } from './store.ts';
 import { isFunction, type LoopNode, type Oxc, type SyntaxNode } from './syntax.ts';
-
-/** Rounds of a loop that are told apart; with more, one round stands for all. */
-const ROUNDS_MAX = 64;
 
 /** Evaluates a statement for what it assigns, calls and gives back. The order of statements does not matter. */
 export function execute(machine: Machine, node: SyntaxNode, frame: Frame): void {
@@ -20,7 +17,10 @@ export function execute(machine: Machine, node: SyntaxNode, frame: Frame): void 
       return;
     case 'VariableDeclaration':
       for (const { id, init } of node.declarations) {
-        if (init !== null) assign(machine, id, machine.evaluate(init, frame), frame);
+        if (init === null) continue;
+        const value = machine.evaluate(init, frame);
+        assign(machine, id, value, frame);
+        if (node.kind === 'using' || node.kind === 'await using') dispose(machine, value, { node: id, frame, path: '' });
       }
       return;
     case 'ReturnStatement':
@@ -98,27 +98,39 @@ function executeTry(machine: Machine, node: Oxc.TryStatement, frame: Frame): voi
   execute(machine, node.block, frame);
   if (node.handler !== null) {
     const { param, body } = node.handler;
-    if (param !== null) assign(machine, param, union(machine.store.externalValue, machine.store.read(machine.thrown)), frame);
+    if (param !== null)
+      assign(machine, param, union(machine.store.externalValue, machine.store.read(machine.thrown)), frame);
     execute(machine, body, frame);
   }
   if (node.finalizer !== null) execute(machine, node.finalizer, frame);
+}
+
+/** What `using` declares is disposed of at the end of its block. */
+function dispose(machine: Machine, value: Value, site: Site): void {
+  for (const symbol of ['@@dispose', '@@asyncDispose']) {
+    const method = machine.getMember(value, machine.store.constant(symbol), site);
+    machine.call(method, value, NO_ARGUMENTS, site);
+  }
 }
 
 function executeRounds(machine: Machine, node: LoopNode, frame: Frame): void {
   const { store } = machine;
   const site: Site = { node: node.right, frame, path: '' };
   const value = machine.evaluate(node.right, frame);
-  const rounds = node.type === 'ForInStatement' ? keysOf(machine, value, site) : machine.elements(value, site);
-  const apart = rounds.length <= ROUNDS_MAX;
-  for (const round of rounds) {
+  const items = rounds(
+    node.type === 'ForInStatement' ? keysOf(machine, value, site) : machine.elements(value, site),
+    frame.rounds,
+  );
+  for (const round of items) {
     const { frame: inner } = store.frame(
       node,
       frame,
-      `${frame.functionFrame.context}|${frame.context}|${apart ? round.name : ''}`,
+      `${frame.functionFrame.context}|${frame.context}|${round.name}`,
       frame.functionFrame,
     );
-    const item =
-      node.type === 'ForOfStatement' && node.await ? settled(machine, round.value) : round.value;
+    inner.rounds = Math.max(inner.rounds, frame.rounds * items.length);
+    inner.generation = frame.generation;
+    const item = node.type === 'ForOfStatement' && node.await ? settled(machine, round.value) : round.value;
     assign(machine, node.left, item, inner);
     execute(machine, node.body, inner);
   }
@@ -170,7 +182,11 @@ function importedName(specifier: Oxc.ImportSpecifier | Oxc.ImportDefaultSpecifie
   return specifier.imported.type === 'Literal' ? specifier.imported.value : specifier.imported.name;
 }
 
-function exportedDeclaration(machine: Machine, declaration: Oxc.Function | Oxc.Class | Oxc.ArrowFunctionExpression, frame: Frame): Value {
+function exportedDeclaration(
+  machine: Machine,
+  declaration: Oxc.Function | Oxc.Class | Oxc.ArrowFunctionExpression,
+  frame: Frame,
+): Value {
   if (declaration.type === 'ArrowFunctionExpression') return machine.evaluate(declaration, frame);
   if (declaration.type === 'ClassDeclaration') {
     const value = new Set([classObject(machine, declaration, frame)]);

@@ -11,22 +11,17 @@ import {
   type Task,
   type Value,
 } from './heap.ts';
+import { PRECISION } from './precision.ts';
 import type { FrameNode } from './syntax.ts';
 
-/** Constants that one place may hold before only their common beginning is kept. */
-const CONSTANTS_PER_CELL_MAX = 48;
-const TEXT_LENGTH_MAX = 2048;
-/** Contexts in which one function is told apart; later calls share one. */
-const CONTEXTS_PER_FUNCTION_MAX = 24;
-const CONTEXTS_PER_SMALL_FUNCTION_MAX = 512;
-const SMALL_FUNCTION_LENGTH = 400;
-const FRAMES_MAX = 30_000;
 const STEPS_BETWEEN_CLOCK_READS = 1024;
 
 export interface StoreLimits {
   readonly stepsMax: number;
   /** Time of `performance.now()` at which to stop. */
   readonly deadline: number;
+  /** Functions that the bundler wrote, which are called for every module. */
+  readonly bundlerCode: readonly { readonly start: number; readonly end: number }[];
 }
 
 /** Thrown when the time or the steps are used up. */
@@ -42,6 +37,7 @@ export class Store {
   readonly externalValue: Value;
   readonly #constants = new Map<Constant, ConstantAtom>();
   readonly #prefixes = new Map<string, PrefixAtom>();
+  readonly #objects = new Map<unknown, HeapObject[]>();
   readonly #frames = new Map<string, Frame>();
   readonly #contexts = new Map<FrameNode, number>();
   readonly #tasks = new Map<object, Map<unknown, Task>>();
@@ -74,7 +70,7 @@ export class Store {
   }
 
   constantAtom(value: Constant): Atom {
-    if (typeof value === 'string' && value.length > TEXT_LENGTH_MAX) return this.prefixAtom(value);
+    if (typeof value === 'string' && value.length > PRECISION.textLength) return this.prefixAtom(value);
     let atom = this.#constants.get(value);
     if (atom === undefined) {
       atom = { kind: 'constant', value };
@@ -83,9 +79,9 @@ export class Store {
     return atom;
   }
 
-  prefixAtom(prefix: string): Atom {
+  prefixAtom(prefix: string): PrefixAtom | PrimitiveAtom {
     if (prefix === '') return this.primitive;
-    const text = prefix.slice(0, TEXT_LENGTH_MAX);
+    const text = prefix.slice(0, PRECISION.textLength);
     let atom = this.#prefixes.get(text);
     if (atom === undefined) {
       atom = { kind: 'prefix', prefix: text };
@@ -103,29 +99,29 @@ export class Store {
     if (value === cell.atoms) return;
     let grown = false;
     for (const atom of value) {
-      if (cell.atoms.has(atom)) continue;
+      if (cell.atoms.has(atom) || isCovered(cell, atom)) continue;
       cell.atoms.add(atom);
       grown = true;
     }
     if (!grown) return;
-    if (cell.atoms.size > CONSTANTS_PER_CELL_MAX) this.#widen(cell);
+    if (cell.cover !== null || cell.atoms.size > PRECISION.constants) this.#widen(cell);
     for (const reader of cell.readers) this.#enqueue(reader);
   }
 
-  /** Keeps the first constants, and covers those to come: what was derived from the first stays derived anyhow. */
+  /** Puts what all texts have in common in place of them: what was derived from them stays derived. */
   #widen(cell: Cell): void {
     const texts: string[] = [];
     let others = 0;
     for (const atom of cell.atoms) {
-      if (atom.kind === 'constant') {
-        if (typeof atom.value === 'string') texts.push(atom.value);
-        else others++;
-      } else if (atom.kind === 'prefix') texts.push(atom.prefix);
+      if (atom.kind === 'prefix') texts.push(atom.prefix);
+      else if (atom.kind === 'constant' && typeof atom.value === 'string') texts.push(atom.value);
+      else if (atom.kind !== 'object') others++;
     }
-    if (texts.length + others <= CONSTANTS_PER_CELL_MAX) return;
+    if (cell.cover === null && texts.length + others <= PRECISION.constants) return;
     const cover = others > 0 ? this.primitive : this.prefixAtom(commonPrefix(texts));
     for (const atom of cell.atoms) if (atom.kind !== 'object') cell.atoms.delete(atom);
     cell.atoms.add(cover);
+    cell.cover = cover;
   }
 
   property(object: HeapObject, key: string): Cell {
@@ -153,9 +149,26 @@ export class Store {
   allocate(frame: Frame, place: unknown, shape: Shape, name = ''): HeapObject {
     let object = frame.objects.get(place);
     if (object === undefined) {
-      object = this.newObject(shape, name);
+      object = this.#newAt(frame, place, shape, name);
       frame.objects.set(place, object);
     }
+    return object;
+  }
+
+  /** Code is told apart by frame, other objects up to a number of them for each place. */
+  #newAt(frame: Frame, place: unknown, shape: Shape, name: string): HeapObject {
+    const isCode = shape === 'function';
+    const key = typeof place === 'string' ? `${frame.node.start}:${frame.node.end}:${place}` : place;
+    let made = this.#objects.get(key);
+    if (made === undefined) {
+      made = [];
+      this.#objects.set(key, made);
+    }
+    const last = made.at(-1);
+    if (!isCode && last !== undefined && made.length >= PRECISION.objects) return last;
+    const object = this.newObject(shape, name);
+    object.generation = frame.generation + 1;
+    if (!isCode) made.push(object);
     return object;
   }
 
@@ -170,11 +183,7 @@ export class Store {
     const known = this.#frames.get(`${base}:${context}`);
     if (known !== undefined) return { frame: known, isNew: false };
     const count = this.#contexts.get(node) ?? 0;
-    const countMax =
-      node.end - node.start <= SMALL_FUNCTION_LENGTH
-        ? CONTEXTS_PER_SMALL_FUNCTION_MAX
-        : CONTEXTS_PER_FUNCTION_MAX;
-    const shared = count >= countMax || this.#frames.size >= FRAMES_MAX;
+    const shared = count >= this.#contextsMax(node) || this.#frames.size >= PRECISION.frames;
     const key = `${base}:${shared ? '' : context}`;
     const existing = this.#frames.get(key);
     if (existing !== undefined) return { frame: existing, isNew: false };
@@ -182,6 +191,12 @@ export class Store {
     this.#frames.set(key, frame);
     this.#contexts.set(node, count + 1);
     return { frame, isNew: true };
+  }
+
+  #contextsMax(node: FrameNode): number {
+    if (this.#limits.bundlerCode.some(({ start, end }) => node.start >= start && node.end <= end))
+      return PRECISION.contextsOfBundler;
+    return node.end - node.start <= PRECISION.smallLength ? PRECISION.contextsOfSmall : PRECISION.contexts;
   }
 
   /** Plans a piece of work once for each owner and key; it runs again whenever something that it read grows. */
@@ -222,9 +237,24 @@ export class Store {
 }
 
 export function union(...values: readonly Value[]): Value {
-  const filled = values.filter((value) => value.size > 0);
-  if (filled.length <= 1) return filled[0] ?? new Set();
-  return new Set(filled.flatMap((value) => [...value]));
+  let only: Value | null = null;
+  let all: Set<Atom> | null = null;
+  for (const value of values) {
+    if (value.size === 0 || value === only) continue;
+    if (only === null) only = value;
+    else {
+      all ??= new Set(only);
+      for (const atom of value) all.add(atom);
+    }
+  }
+  return all ?? only ?? new Set();
+}
+
+function isCovered({ cover }: Cell, atom: Atom): boolean {
+  if (cover === null || atom.kind === 'object') return false;
+  if (cover.kind === 'primitive') return true;
+  const text = atom.kind === 'prefix' ? atom.prefix : atom.kind === 'constant' ? atom.value : null;
+  return typeof text === 'string' && text.startsWith(cover.prefix);
 }
 
 function commonPrefix(texts: readonly string[]): string {

@@ -43,3 +43,17 @@ export function depthOf(root: SyntaxNode): number {
   }
   return depth;
 }
+
+/** Names of the functions of esbuild that wrap modules. A name that lies only costs time. */
+const BUNDLER_FUNCTION = /^__(?:export|reExport|copyProps|toESM|toCommonJS|commonJS|esm)\d*$/;
+
+/** Functions at the top that the bundler wrote. */
+export function bundlerCodeOf(program: Oxc.Program): Oxc.Expression[] {
+  return program.body.flatMap((statement) =>
+    statement.type === 'VariableDeclaration'
+      ? statement.declarations.flatMap(({ id, init }) =>
+          id.type === 'Identifier' && init !== null && BUNDLER_FUNCTION.test(id.name) ? [init] : [],
+        )
+      : [],
+  );
+}

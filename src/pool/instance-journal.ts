@@ -34,7 +34,10 @@ export class InstanceJournal {
   denied(what: string, request: string | null): void {
     this.#denials += 1;
     if (this.#denials > DENIALS_RECORDED_MAX) return;
-    this.#record('sandbox.escape_attempt', 'medium', 'sandbox.denied', request, { what });
+    this.#record('sandbox.escape_attempt', 'medium', 'sandbox.denied', request, {
+      what,
+      reportedBy: 'guest',
+    });
   }
 
   timedOut(request: string, blocked: boolean): void {

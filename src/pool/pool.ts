@@ -1,4 +1,6 @@
 import { CordonError, LIMITS } from '../contract/index.ts';
+import type { Broker } from '../broker/index.ts';
+import type { CallerContext, ServiceDirectory } from '../capability/index.ts';
 import type { BundleCheck, BundleChecker, DeployedFunction, Deployment } from '../deploy/index.ts';
 import type { Evidence } from '../evidence/index.ts';
 import type {
@@ -12,12 +14,14 @@ import type { ObjectStore } from '../object/index.ts';
 import type { Isolation } from '../sandbox/index.ts';
 import { AnonymousPool } from './anonymous-pool.ts';
 import { Bundles } from './bundles.ts';
+import { Callers, bindingsOf } from './callers.ts';
 import { FunctionPool } from './function-pool.ts';
 import type { FunctionPoolHost } from './function-pool.ts';
 import { InstanceJournal } from './instance-journal.ts';
 import type { Dispatcher } from './port.ts';
 import { Stacks } from './stacks.ts';
 
+const DEFAULT_PROJECT = 'default';
 /** How often idle instances are looked for. */
 const REAP_INTERVAL_MS = 1000;
 
@@ -25,6 +29,12 @@ export interface PoolOptions {
   readonly isolation: Isolation;
   readonly objects: ObjectStore;
   readonly evidence: Evidence;
+  /** Serves what guest code asks for. Default: none, and every call is refused. */
+  readonly broker?: Broker;
+  /** Values of `env` besides `vars`, such as handles of secrets. Default: none. */
+  readonly variables?: (context: CallerContext) => Promise<Readonly<Record<string, string>>>;
+  /** Owner of what functions store. Default `default`. */
+  readonly project?: string;
   /** Anonymous sandboxes kept warm. Default `LIMITS.poolSize`. */
   readonly size?: number;
   /** Idle time after which an instance is retired, ms. Default `LIMITS.instanceIdleMs`. */
@@ -60,6 +70,9 @@ export class Pool implements Dispatcher, BundleChecker, FunctionPoolHost {
   readonly #stacks: Stacks;
   readonly #evidence: Evidence;
   readonly #idleMs: number;
+  readonly #broker: Broker | null;
+  readonly #variables: NonNullable<PoolOptions['variables']> | null;
+  readonly #callers: Callers;
   readonly #functions = new Map<DeployedFunction, FunctionPool>();
   readonly #reaper: NodeJS.Timeout;
   #total = 0;
@@ -72,8 +85,16 @@ export class Pool implements Dispatcher, BundleChecker, FunctionPoolHost {
     this.#stacks = new Stacks(options.objects);
     this.#evidence = options.evidence;
     this.#idleMs = options.idleMs ?? LIMITS.instanceIdleMs.value;
+    this.#broker = options.broker ?? null;
+    this.#variables = options.variables ?? null;
+    this.#callers = new Callers(options.project ?? DEFAULT_PROJECT, this);
     this.#reaper = setInterval(() => this.#reap(), REAP_INTERVAL_MS);
     this.#reaper.unref();
+  }
+
+  /** How functions reach each other. */
+  get services(): ServiceDirectory {
+    return this.#callers;
   }
 
   /** Resolves when the first sandbox is warm. Errors: CORDON_SANDBOX_FAILED. */
@@ -165,10 +186,14 @@ export class Pool implements Dispatcher, BundleChecker, FunctionPoolHost {
       ]);
       instance = taken;
       instance.observe(this.#observer(deployment, fn, pool, instance));
+      const context = this.#callers.contextOf(deployment, fn, instance.id);
+      if (this.#broker !== null) instance.serveCalls(this.#broker.opener(context));
+      const variables = this.#variables === null ? {} : await this.#variables(context);
       const assignment = {
         name: `${deployment.app}/${fn.spec.name}`,
         format: fn.format,
-        vars: fn.spec.vars,
+        vars: { ...fn.spec.vars, ...variables },
+        bindings: bindingsOf(fn.spec.grants),
         memoryBytes: fn.spec.limits.memoryBytes,
         ...bytes,
       };

@@ -1,18 +1,22 @@
 import { LIMITS, systemClock } from '../contract/index.ts';
-import { createControlServer, ensureFirstToken, verifyToken } from '../control/index.ts';
+import {
+  KeyRotation,
+  PROJECT,
+  createControlServer,
+  ensureFirstToken,
+  verifyToken,
+} from '../control/index.ts';
 import { Catalogue, createDeployer, stagingFolderFor } from '../deploy/index.ts';
-import { createEvidence, createServerLog } from '../evidence/index.ts';
 import type { Evidence } from '../evidence/index.ts';
 import { compileRoutes, createGateway, findConflicts } from '../gateway/index.ts';
-import { openFileObjectStore } from '../object/index.ts';
-import type { ObjectStore } from '../object/index.ts';
+import { analyseApart } from '../permissions/index.ts';
 import { Pool } from '../pool/index.ts';
 import { buildHarness, createBubblewrapIsolation, createUnsandboxedIsolation } from '../sandbox/index.ts';
 import type { Isolation } from '../sandbox/index.ts';
-import { openDataFolder, openSqliteStore } from '../store/index.ts';
-import type { Store } from '../store/index.ts';
 import { Closers } from './closers.ts';
 import { findRoute } from './find-route.ts';
+import { openCapabilities } from './open-capabilities.ts';
+import { openState } from './open-state.ts';
 import { Releases } from './releases.ts';
 import { runtimeVersion, versions } from './versions.ts';
 
@@ -59,13 +63,23 @@ async function compose(options: ServerOptions, closers: Closers): Promise<Runnin
   const startedAt = clock.now();
   const isolating = prepareIsolation(options.unsafeNoSandbox);
   isolating.catch(() => undefined);
-
-  const { folder, store, objects, evidence } = await openState(options.dataDirectory, closers);
+  closers.add(() =>
+    isolating.then(
+      (made) => made.close(),
+      () => undefined,
+    ),
+  );
+  const state = await openState(options.dataDirectory, closers);
+  const { store, objects, evidence, vault, secrets } = state;
   const isolation = await isolating;
-  closers.add(() => isolation.close());
-  const pool = openPool(options, isolation, objects, evidence, closers);
+
+  const { broker, meter, storage, variables } = await openCapabilities(state, () => pool.services, closers);
+  const size = options.poolSize ?? LIMITS.poolSize.value;
+  const pool = new Pool({ isolation, objects, evidence, broker, variables, project: PROJECT, size });
+  closers.add(() => pool.close());
   const warm = pool.open();
   warm.catch(() => undefined);
+  if (!isolation.confines) recordUnsafe(evidence, isolation.name);
 
   const catalogue = await Catalogue.open({ store, findConflicts, clock });
   const releases = new Releases(catalogue, pool, compileRoutes);
@@ -73,12 +87,16 @@ async function compose(options: ServerOptions, closers: Closers): Promise<Runnin
     catalogue,
     objects,
     checker: pool,
-    stagingFolder: stagingFolderFor(folder),
+    grants: { analyse: analyseApart, missingSecrets: (names) => secrets.missing(PROJECT, names) },
+    stagingFolder: stagingFolderFor(state.folder),
     confines: isolation.confines,
     runtime: runtimeVersion(),
     clock,
   });
   closers.add(() => deployer.close());
+  const places = [secrets.place, objects.place, ...storage.sealedPlaces(vault)];
+  const keys = new KeyRotation({ store, vault, places, master: state.masterKey, clock });
+  closers.add(() => keys.close());
 
   await warm;
   const gateway = createGateway({
@@ -89,8 +107,8 @@ async function compose(options: ServerOptions, closers: Closers): Promise<Runnin
     clock,
     random: Math.random,
   });
-  const gatewayUrl = urlOf(options.gateway.host, (await gateway.listen(options.gateway)).port);
   closers.add(() => gateway.close());
+  const gatewayUrl = urlOf(options.gateway.host, (await gateway.listen(options.gateway)).port);
 
   const { name, confines } = isolation;
   const control = createControlServer({
@@ -99,6 +117,9 @@ async function compose(options: ServerOptions, closers: Closers): Promise<Runnin
       catalogue,
       evidence,
       dispatcher: pool,
+      secrets,
+      keys,
+      observed: (app) => meter.observed(app),
       gatewayUrl,
       findRoute: (method, host, path) => findRoute(releases.routes, method, host, path),
       status: async () => ({
@@ -113,39 +134,12 @@ async function compose(options: ServerOptions, closers: Closers): Promise<Runnin
     store,
     clock,
   });
-  const controlUrl = urlOf(options.control.host, (await control.listen(options.control)).port);
   closers.add(() => control.close());
-  // Last of all: a token that is made by a start that fails would never be shown to anybody.
+  const controlUrl = urlOf(options.control.host, (await control.listen(options.control)).port);
+  // Last, so that a start that fails does not use up the one time that it is shown.
   const firstToken = await ensureFirstToken(store, clock);
+  await keys.resume();
   return { gatewayUrl, controlUrl, firstToken, isolation: name, confines, close: () => closers.close() };
-}
-
-interface State {
-  readonly folder: string;
-  readonly store: Store;
-  readonly objects: ObjectStore;
-  readonly evidence: Evidence;
-}
-
-async function openState(directory: string, closers: Closers): Promise<State> {
-  const log = createServerLog({ stream: process.stderr });
-  const folder = openDataFolder(directory);
-  closers.add(() => folder.close());
-  const store = await openSqliteStore({ path: folder.storePath });
-  closers.add(() => store.close());
-  const objects = await openFileObjectStore({ path: folder.objectsPath });
-  const evidence = createEvidence({
-    store,
-    clock: systemClock,
-    onStoreHealth: (err) =>
-      err === null
-        ? log.info({}, 'Evidence is written again.')
-        : log.error({ err }, 'Evidence cannot be written; it waits.'),
-  });
-  closers.add(() =>
-    evidence.flush().catch((err: unknown) => log.error({ err }, 'The last evidence could not be written.')),
-  );
-  return { folder: folder.path, store, objects, evidence };
 }
 
 async function prepareIsolation(unsafeNoSandbox: boolean): Promise<Isolation> {
@@ -157,27 +151,10 @@ async function prepareIsolation(unsafeNoSandbox: boolean): Promise<Isolation> {
   return isolation;
 }
 
-function openPool(
-  options: ServerOptions,
-  isolation: Isolation,
-  objects: ObjectStore,
-  evidence: Evidence,
-  closers: Closers,
-): Pool {
-  if (!isolation.confines) {
-    const nobody = { app: null, function: null, instance: null, request: null };
-    const detail = { adapter: isolation.name };
-    evidence.record({
-      ...nobody,
-      kind: 'platform.unsafe',
-      severity: 'high',
-      reason: 'unsafe-no-sandbox',
-      detail,
-    });
-  }
-  const pool = new Pool({ isolation, objects, evidence, size: options.poolSize ?? LIMITS.poolSize.value });
-  closers.add(() => pool.close());
-  return pool;
+function recordUnsafe(evidence: Evidence, adapter: string): void {
+  const nobody = { app: null, function: null, instance: null, request: null };
+  const reason = 'unsafe-no-sandbox';
+  evidence.record({ ...nobody, kind: 'platform.unsafe', severity: 'high', reason, detail: { adapter } });
 }
 
 function urlOf(host: string, port: number): string {

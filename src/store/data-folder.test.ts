@@ -3,6 +3,7 @@ import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import {
   chmodSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -82,6 +83,16 @@ test('refuses a folder that cannot be made', () => {
   assert.throws(() => openDataFolder(join(file, 'data')), { code: 'CORDON_DATA_UNWRITABLE' });
   assert.throws(() => openDataFolder(file), { code: 'CORDON_DATA_UNWRITABLE' });
   openDataFolder(join(root, 'beside-the-file')).close();
+});
+
+test('refuses a folder on a file system that takes no folders, at once', (context) => {
+  if (!existsSync('/proc/self')) {
+    context.skip('there is no /proc');
+    return;
+  }
+  for (const path of ['/proc/nope', '/proc/nope/deeper', '/proc/self/nope']) {
+    assert.throws(() => openDataFolder(path), { code: 'CORDON_DATA_UNWRITABLE' });
+  }
 });
 
 test('refuses a folder on a file system that is read-only', (context) => {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import {
   closeSync,
+  existsSync,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -65,13 +66,28 @@ export function openDataFolder(path: string): DataFolder {
 }
 
 function makeFolder(folder: string): void {
-  const made = mkdirSync(folder, { recursive: true, mode: OWNER_ONLY_FOLDER });
-  if (made !== undefined) syncFolder(dirname(made));
+  makeFolders(folder);
   if ((statSync(folder).mode & WRITABLE_BY_OTHERS) !== 0) {
     throw new CordonError(
       'CORDON_DATA_EXPOSED',
       `Cannot use ${folder}: other users of this machine can write there.`,
     );
+  }
+}
+
+/** One folder at a time: told to make the parents too, Node never returns where a file system takes no folders. */
+function makeFolders(folder: string): void {
+  const missing: string[] = [];
+  for (let place = folder; !existsSync(place) && place !== dirname(place); place = dirname(place))
+    missing.push(place);
+  for (const place of missing.reverse()) {
+    try {
+      mkdirSync(place, OWNER_ONLY_FOLDER);
+    } catch (error) {
+      // Somebody else made it.
+      if (!hasCode(error, 'EEXIST')) throw error;
+    }
+    syncFolder(dirname(place));
   }
 }
 

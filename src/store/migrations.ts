@@ -14,6 +14,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { number: 1, name: 'first', statements: createFirstTables },
   { number: 2, name: 'vault', statements: createVaultTables },
   { number: 3, name: 'kv, buckets and queues', statements: createCapabilityTables },
+  { number: 4, name: 'secrets', statements: createSecretTables },
 ];
 
 function createFirstTables(
@@ -189,6 +190,23 @@ function createCapabilityTables(
       .createIndex('queue_messages_visible')
       .on('queue_messages')
       .columns(['project', 'queue', 'visible_at', 'sequence']),
+  ];
+}
+
+function createSecretTables(
+  { schema }: Kysely<Tables>,
+  dialect: Store['dialect'],
+): readonly { compile(): Statement }[] {
+  const time = dialect === 'sqlite' ? 'integer' : 'bigint';
+  return [
+    schema
+      .createTable('secrets')
+      .addColumn('project', 'text', (column) => column.notNull())
+      .addColumn('name', dialect === 'sqlite' ? 'text' : sql`text collate "C"`, (column) => column.notNull())
+      .addColumn('value', dialect === 'sqlite' ? 'blob' : 'bytea', (column) => column.notNull())
+      .addColumn('created_at', time, (column) => column.notNull())
+      .addColumn('updated_at', time, (column) => column.notNull())
+      .addPrimaryKeyConstraint('secrets_key', ['project', 'name']),
   ];
 }
 

@@ -26,6 +26,11 @@ export interface Store {
    * Errors: CORDON_STORE_CONFLICT, CORDON_STORE_FULL, CORDON_STORE_FAILED, CORDON_OVERLOADED.
    */
   commit(writes: readonly Write[]): Promise<number[]>;
+  /**
+   * Makes what was deleted or overwritten unreadable in the engine's files and logs, where the engine keeps
+   * copies of its own. Errors: CORDON_STORE_FAILED.
+   */
+  scrub(): Promise<void>;
   /** Waits for what was accepted, then lets go of the engine. */
   close(): Promise<void>;
 }

@@ -171,6 +171,15 @@ interface QueueMessagesTable {
   readonly sender: string;
 }
 
+interface SecretsTable {
+  readonly project: string;
+  readonly name: string;
+  /** Sealed. */
+  readonly value: Uint8Array;
+  readonly created_at: number;
+  readonly updated_at: number;
+}
+
 /** Which migrations were applied. */
 interface MigrationsTable {
   readonly number: number;
@@ -194,5 +203,6 @@ export interface Tables {
   readonly bucket_objects: BucketObjectsTable;
   readonly released_objects: ReleasedObjectsTable;
   readonly queue_messages: QueueMessagesTable;
+  readonly secrets: SecretsTable;
   readonly migrations: MigrationsTable;
 }

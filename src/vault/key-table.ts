@@ -59,6 +59,11 @@ export class KeyTable {
     ]);
   }
 
+  /** Leaves no older copy of a row in the engine's own files. */
+  scrub(): Promise<void> {
+    return this.#store.scrub();
+  }
+
   /** Overwrites and deletes the keys of a project, and marks it, in one transaction. */
   async shred(project: string, now: number): Promise<void> {
     const db = this.#db();

@@ -101,6 +101,8 @@ export class Keyrings {
       // Out of use before it is durable: no value may be acknowledged that cannot be opened later.
       this.#drop(project);
       await this.table.shred(project, this.#clock.now());
+      // The key is only gone when no older copy of its row is left.
+      await this.table.scrub();
     });
   }
 

@@ -48,7 +48,7 @@ test('makes a data key at the first value, works at once from then on, and opens
 test('makes one data key for values that come at the same time, also from two processes', async () => {
   const other = await place.again();
   const sealed = await Promise.all(
-    Array.from({ length: 20 }, (_, index) =>
+    Array.from({ length: 20 }, async (_, index) =>
       (index % 2 === 0 ? place.vault : other).seal('together', 'place', Buffer.of(index)),
     ),
   );

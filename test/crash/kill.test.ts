@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
+import { stagingFolderFor } from '../../src/deploy/index.ts';
 import { Home, ServerProcess } from '../../tools/server-process.ts';
 import { descendants, eventually, processEntry, sandboxed, type ProcessEntry } from '../attack/processes.ts';
 import { makeTar, plainApp } from '../attack/tar.ts';
@@ -183,11 +184,9 @@ test(`${ROUNDS} kills in the middle of deploys and requests lose nothing that wa
       isBusy,
       `too little was going on: ${ids.size} deploys, ${requests} requests, ${states.length} moves`,
     );
-    assert.deepEqual(
-      readdirSync(join(home.dataDirectory, 'staging')),
-      [],
-      'source is left in the staging folder',
-    );
+    const staged = readdirSync(join(stagingFolderFor(home.dataDirectory), 'unpacked'));
+    assert.deepEqual(staged, [], 'source is left in the staging folder');
+    await server.stop();
   } finally {
     await server.kill();
     await home.remove();
@@ -220,6 +219,7 @@ test('a server that is killed while it starts for the first time starts after th
       const operator = await Operator.of(home, server);
       await operator.deploy('ledger', versioned('ledger', 'v'));
       assert.equal((await operator.call('/ledger')).text, 'v');
+      await server.stop();
     } finally {
       await server.kill();
     }

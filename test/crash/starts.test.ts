@@ -1,9 +1,19 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import {
+  chmodSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { text } from 'node:stream/consumers';
 import test from 'node:test';
 import { z } from 'zod';
 import { Home, ServerProcess, type CommandResult } from '../../tools/server-process.ts';
@@ -23,14 +33,28 @@ async function withHome(action: (home: Home) => Promise<void>): Promise<void> {
   }
 }
 
-function up(home: Home, data: string, ...options: readonly string[]): Promise<CommandResult> {
-  return home.run('up', '--json', '--data', data, ...options);
+interface Refusal extends CommandResult {
+  readonly pid: number;
+}
+
+async function up(home: Home, data: string, ...options: readonly string[]): Promise<Refusal> {
+  const child = home.spawn(['up', '--json', '--data', data, ...options]);
+  const [stdout, stderr] = [child.stdout, child.stderr].map((stream) =>
+    stream === null ? '' : text(stream),
+  );
+  await once(child, 'close');
+  return {
+    pid: child.pid ?? 0,
+    code: child.exitCode,
+    stdout: (await stdout) ?? '',
+    stderr: (await stderr) ?? '',
+  };
 }
 
 const FREE = ['--port', '0', '--control-port', '0'] as const;
 
 /** It says why, in one typed error, without a trace, and leaves no process. */
-async function assertRefused(home: Home, result: CommandResult, code: string, exitCode = 1): Promise<string> {
+async function assertRefused(home: Home, result: Refusal, code: string, exitCode = 1): Promise<string> {
   assert.equal(result.code, exitCode, result.stderr);
   const last = result.stderr.trim().split('\n').at(-1) ?? '';
   const { error } = errorSchema.parse(JSON.parse(last));
@@ -40,6 +64,7 @@ async function assertRefused(home: Home, result: CommandResult, code: string, ex
   assert.doesNotMatch(result.stdout, /"ready"/);
   const isGone = await eventually(() => leftOver(home).length === 0, 2000);
   assert.ok(isGone, `processes are left: ${leftOver(home).join()}`);
+  assert.deepEqual(globSync(`/sys/fs/cgroup/**/cordon-${result.pid}`), [], 'control groups are left');
   return error.message;
 }
 

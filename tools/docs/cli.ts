@@ -2,7 +2,7 @@ import type { Argument, Command, Option } from 'commander';
 
 /** docs/CLI.md from the tree of commands. */
 export function commandsMarkdown(program: Command): string {
-  const sections = program.commands.map((command) => commandSection(program.name(), command));
+  const sections = program.commands.flatMap((command) => commandSections(program.name(), command));
   return `# Commands
 
 ${program.description()}
@@ -12,6 +12,12 @@ Every command takes \`--json\` for output that a program reads, and \`--help\`. 
 This file is generated from \`src/cli/program.ts\`.
 
 ${sections.join('\n')}`;
+}
+
+/** The section of a command, or of each command of a group. */
+function commandSections(parent: string, command: Command): string[] {
+  if (command.commands.length === 0) return [commandSection(parent, command)];
+  return command.commands.flatMap((child) => commandSections(`${parent} ${command.name()}`, child));
 }
 
 function commandSection(parent: string, command: Command): string {

@@ -14,6 +14,8 @@ interface CommandWords extends Described {
   readonly options: readonly (Described & { readonly takes: boolean })[];
   /** What its argument is: a folder, the name of a shell, or nothing that can be completed. */
   readonly argument: 'folder' | 'shell' | 'none';
+  /** Commands of a group. */
+  readonly children: readonly CommandWords[];
 }
 
 /** Prints the completion script of a shell, made from the tree of commands. */
@@ -45,28 +47,44 @@ function commandWords(program: Command): CommandWords[] {
           .map((name) => ({ name, summary: option.description, takes: option.required })),
       ),
     argument: argumentOf(command.registeredArguments[0]?.name()),
+    children: commandWords(command),
   }));
 }
 
 function argumentOf(name: string | undefined): CommandWords['argument'] {
-  if (name === 'dir') return 'folder';
+  if (name?.startsWith('dir') === true) return 'folder';
   return name === 'shell' ? 'shell' : 'none';
 }
 
+/** The words for one command, whose name stands at this index of the command line. */
+function bashCase({ name, options, argument, children }: CommandWords, index: number): string {
+  if (children.length > 0) {
+    const names = children.map((child) => child.name).join(' ');
+    return `    ${name})
+      if [ "$COMP_CWORD" -eq ${index + 1} ]; then
+        COMPREPLY=($(compgen -W "${names} --help" -- "$word"))
+        return
+      fi
+      case "\${COMP_WORDS[${index + 1}]}" in
+${children.map((child) => bashCase(child, index + 1)).join('\n')}
+      esac
+      ;;`;
+  }
+  const takers = options.filter((option) => option.takes).map((option) => option.name);
+  const guard =
+    takers.length === 0
+      ? ''
+      : `      case "$previous" in ${takers.join('|')}) COMPREPLY=($(compgen -f -- "$word")); return ;; esac\n`;
+  const words = [
+    ...options.map((option) => option.name),
+    ...(argument === 'shell' ? ['bash', 'zsh'] : []),
+  ].join(' ');
+  const folders = argument === 'folder' ? ` $(compgen -d -- "$word")` : '';
+  return `    ${name})\n${guard}      COMPREPLY=($(compgen -W "${words}" -- "$word")${folders})\n      ;;`;
+}
+
 function bashScript(commands: readonly CommandWords[]): string {
-  const cases = commands.map(({ name, options, argument }) => {
-    const takers = options.filter((option) => option.takes).map((option) => option.name);
-    const guard =
-      takers.length === 0
-        ? ''
-        : `      case "$previous" in ${takers.join('|')}) COMPREPLY=($(compgen -f -- "$word")); return ;; esac\n`;
-    const words = [
-      ...options.map((option) => option.name),
-      ...(argument === 'shell' ? ['bash', 'zsh'] : []),
-    ].join(' ');
-    const folders = argument === 'folder' ? ` $(compgen -d -- "$word")` : '';
-    return `    ${name})\n${guard}      COMPREPLY=($(compgen -W "${words}" -- "$word")${folders})\n      ;;`;
-  });
+  const cases = commands.map((command) => bashCase(command, 1));
   return `# bash completion of cordon, made by \`cordon completion bash\`
 _cordon() {
   local word=\${COMP_WORDS[COMP_CWORD]} previous=\${COMP_WORDS[COMP_CWORD-1]}
@@ -82,17 +100,35 @@ complete -F _cordon cordon
 `;
 }
 
+function quote(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
+function describe(text: string): string {
+  return text.replace(/[[\]:\\]/g, '\\$&');
+}
+
+function zshCase({ name, options, argument, children }: CommandWords): string {
+  if (children.length > 0) {
+    const names = children.map((child) => quote(`${child.name}[${describe(child.summary)}]`)).join(' ');
+    return `        ${name})
+          if (( CURRENT == 2 )); then _values command ${names}; return; fi
+          shift words; (( CURRENT-- ))
+          case $words[1] in
+${children.map(zshCase).join('\n')}
+          esac
+          ;;`;
+  }
+  const specs = options.map((option) =>
+    quote(`${option.name}[${describe(option.summary)}]${option.takes ? ':value:_files' : ''}`),
+  );
+  if (argument === 'folder') specs.push(quote('1:folder:_directories'));
+  if (argument === 'shell') specs.push(quote('1:shell:(bash zsh)'));
+  return `        ${name}) _arguments ${specs.join(' ')} ;;`;
+}
+
 function zshScript(commands: readonly CommandWords[]): string {
-  const quote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
-  const describe = (text: string): string => text.replace(/[[\]:\\]/g, '\\$&');
-  const cases = commands.map(({ name, options, argument }) => {
-    const specs = options.map((option) => {
-      return quote(`${option.name}[${describe(option.summary)}]${option.takes ? ':value:_files' : ''}`);
-    });
-    if (argument === 'folder') specs.push(quote('1:folder:_directories'));
-    if (argument === 'shell') specs.push(quote('1:shell:(bash zsh)'));
-    return `        ${name}) _arguments ${specs.join(' ')} ;;`;
-  });
+  const cases = commands.map(zshCase);
   return `#compdef cordon
 # zsh completion of cordon, made by \`cordon completion zsh\`
 _cordon() {

@@ -58,7 +58,6 @@ async function findServer(context: CommandContext, options: DevOptions): Promise
       control: { host: '127.0.0.1', port: 0 },
       unsafeNoSandbox: options.unsafeNoSandbox === true,
       poolSize: 1,
-      log: context.terminal.json ? 'json' : 'pretty',
     });
     context.terminal.note(`started a server for this session on ${server.gatewayUrl}`);
     const client = new ControlClient({ url: server.controlUrl, token: new Secret(server.firstToken ?? '') });

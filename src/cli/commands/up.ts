@@ -13,7 +13,6 @@ interface UpOptions {
   readonly port: number;
   readonly controlPort: number;
   readonly pool?: number;
-  readonly log?: 'pretty' | 'json';
   readonly unsafeNoSandbox?: true;
 }
 
@@ -32,7 +31,6 @@ export async function up(context: CommandContext, _args: readonly string[], give
       control: { host: '127.0.0.1', port: options.controlPort },
       unsafeNoSandbox: options.unsafeNoSandbox === true,
       ...(options.pool === undefined ? {} : { poolSize: options.pool }),
-      log: options.log ?? (terminal.interactive && !terminal.json ? 'pretty' : 'json'),
     })
     .finally(done);
   try {

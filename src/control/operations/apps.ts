@@ -7,6 +7,7 @@ import {
   deploymentViewSchema,
   deployResultSchema,
   nameSchema,
+  observedUseSchema,
   percentSchema,
   type AppView,
 } from '../schema.ts';
@@ -154,6 +155,20 @@ export const APP_OPERATIONS = [
     async handler(context, { params }) {
       await context.services.catalogue.promoteCanary(params.app);
       return show(context, params.app);
+    },
+  }),
+  operation({
+    id: 'listUses',
+    method: 'GET',
+    path: '/v1/apps/{app}/uses',
+    summary: 'Lists what the functions of an app were seen to use since the server started.',
+    params: appParams,
+    query: none,
+    body: null,
+    response: z.object({ uses: z.array(observedUseSchema) }),
+    async handler({ services }, { params }) {
+      services.catalogue.app(params.app);
+      return { uses: services.observed(params.app).map(({ app: _app, ...use }) => use) };
     },
   }),
 ] as const;

@@ -98,13 +98,11 @@ class ImportGraph {
 
 function graphOptions(app: string, entries: readonly string[]) {
   // As a module, top-level await is not an error; the output is not used.
-  const options = bundleOptions({ root: app, entries, format: 'module', readWasm: null });
+  const options = bundleOptions({ root: app, entries, format: 'module', readWasm: null, readable: true });
   return {
     ...options,
     metafile: true as const,
     sourcemap: false as const,
-    minifyWhitespace: false,
-    minifySyntax: false,
   };
 }
 

@@ -5,3 +5,5 @@
  */
 export { collect, createCollector } from './collect.ts';
 export type { Collected, Collector } from './collect.ts';
+export { bundleReadable } from './readable.ts';
+export type { ReadableBundle } from './readable.ts';

@@ -169,7 +169,13 @@ class FileObject implements StreamedObject {
   }
 
   static async of(file: FileHandle): Promise<FileObject> {
-    return new FileObject(file, (await file.stat()).size);
+    try {
+      return new FileObject(file, (await file.stat()).size);
+    } catch (thrown) {
+      // A handle that is only dropped ends the process when it is collected.
+      await file.close();
+      throw thrown;
+    }
   }
 
   async read(start: number, end: number): Promise<Uint8Array> {

@@ -1,5 +1,13 @@
 import { NOTHING, type Arguments, type NativeCall, type Value } from '../heap.ts';
-import { argument, argumentsOf, siteBelow, type Element, type Implementation, type Machine } from '../machine.ts';
+import {
+  argument,
+  argumentsOf,
+  rounds,
+  siteBelow,
+  type Element,
+  type Implementation,
+  type Machine,
+} from '../machine.ts';
 import { concatenate } from '../operators.ts';
 import { arrayFrom } from '../patterns.ts';
 import { settled } from '../promises.ts';
@@ -16,7 +24,7 @@ function elementsOf(machine: Machine, call: NativeCall): readonly Element[] {
 /** Calls the callback for every element, and gives what it gives. */
 function each(machine: Machine, call: NativeCall): Element[] {
   const callback = argument(call.args, 0);
-  return elementsOf(machine, call).map((element) => {
+  return rounds(elementsOf(machine, call), call.site.frame.rounds).map((element) => {
     const index = /^\d+$/.test(element.name)
       ? machine.store.constant(Number(element.name))
       : machine.store.primitiveValue;
@@ -31,10 +39,21 @@ function all(elements: readonly Element[]): Value {
 }
 
 /** A new array of these elements, in order where that is known. */
-export function arrayOf(machine: Machine, call: NativeCall, name: string, elements: readonly Element[]): Value {
+export function arrayOf(
+  machine: Machine,
+  call: NativeCall,
+  name: string,
+  elements: readonly Element[],
+): Value {
   const ordered = elements.every((element) => !element.name.startsWith('*'));
   const place = placeOf(call, name);
-  if (ordered) return arrayFrom(machine, place, call.site.frame, elements.map((element) => element.value));
+  if (ordered)
+    return arrayFrom(
+      machine,
+      place,
+      call.site.frame,
+      elements.map((element) => element.value),
+    );
   const array = machine.store.allocate(call.site.frame, place, 'array');
   for (const element of elements) machine.store.write(array.rest, element.value);
   return new Set([array]);
@@ -58,12 +77,22 @@ function pushed(machine: Machine, call: NativeCall, values: Value): Value {
 function reduce(machine: Machine, call: NativeCall): Value {
   const { store } = machine;
   const holder = store.allocate(call.site.frame, placeOf(call, 'reduce'), 'plain');
-  const elements = elementsOf(machine, call);
+  const elements = rounds(elementsOf(machine, call), call.site.frame.rounds);
   const initial = call.args.list.length > 1 ? argument(call.args, 1) : (elements[0]?.value ?? NOTHING);
+  if (elements.every((element) => !element.name.startsWith('*'))) {
+    const skipped = call.args.list.length > 1 ? elements : elements.slice(1);
+    return skipped.reduce((sum, element) => {
+      const args = argumentsOf(sum, element.value, store.primitiveValue, call.self);
+      return machine.call(argument(call.args, 0), NOTHING, args, siteBelow(call.site, element.name));
+    }, initial);
+  }
   store.write(holder.inner, initial);
   for (const element of elements) {
     const args = argumentsOf(store.read(holder.inner), element.value, store.primitiveValue, call.self);
-    store.write(holder.inner, machine.call(argument(call.args, 0), NOTHING, args, siteBelow(call.site, element.name)));
+    store.write(
+      holder.inner,
+      machine.call(argument(call.args, 0), NOTHING, args, siteBelow(call.site, element.name)),
+    );
   }
   return store.read(holder.inner);
 }
@@ -72,7 +101,8 @@ function slice(machine: Machine, call: NativeCall): Value {
   const elements = elementsOf(machine, call);
   const starts = [...argument(call.args, 0)];
   const only = starts[0];
-  const start = starts.length === 1 && only?.kind === 'constant' && typeof only.value === 'number' ? only.value : null;
+  const start =
+    starts.length === 1 && only?.kind === 'constant' && typeof only.value === 'number' ? only.value : null;
   const ordered = elements.every((element) => !element.name.startsWith('*'));
   if (ordered && (starts.length === 0 || (start !== null && start >= 0)) && call.args.list.length < 2)
     return arrayOf(machine, call, 'slice', elements.slice(start ?? 0));
@@ -120,7 +150,8 @@ const find: Implementation = (machine, call) => {
   each(machine, call);
   return union(all(elementsOf(machine, call)), machine.store.constant(undefined));
 };
-const any: Implementation = (machine, call) => union(all(elementsOf(machine, call)), machine.store.constant(undefined));
+const any: Implementation = (machine, call) =>
+  union(all(elementsOf(machine, call)), machine.store.constant(undefined));
 const copy: Implementation = (machine, call) =>
   arrayOf(machine, call, 'copy', [{ name: '*', value: all(elementsOf(machine, call)) }]);
 const sorted: Implementation = (machine, call) => {
@@ -154,12 +185,13 @@ export const ARRAY_METHODS: Readonly<Record<string, Implementation>> = {
   indexOf: primitive,
   lastIndexOf: primitive,
   reduce,
-  reduceRight: reduce,
+  reduceRight: (machine, call) => reduce(machine, { ...call, self: sorted(machine, call) }),
   at: any,
   pop: any,
   shift: any,
   push: (machine, call) => pushed(machine, call, union(...call.args.list, call.args.rest)),
-  unshift: (machine, call) => pushed(machine, call, union(...call.args.list, call.args.rest, all(elementsOf(machine, call)))),
+  unshift: (machine, call) =>
+    pushed(machine, call, union(...call.args.list, call.args.rest, all(elementsOf(machine, call)))),
   splice: (machine, call) => {
     pushed(machine, call, union(...call.args.list, call.args.rest, all(elementsOf(machine, call))));
     return copy(machine, call);
@@ -191,7 +223,9 @@ export const ARRAY_METHODS: Readonly<Record<string, Implementation>> = {
   entries: (machine, call) => {
     const pairs = elementsOf(machine, call).map((element) =>
       arrayFrom(machine, placeOf(call, `entry:${element.name}`), call.site.frame, [
-        /^\d+$/.test(element.name) ? machine.store.constant(Number(element.name)) : machine.store.primitiveValue,
+        /^\d+$/.test(element.name)
+          ? machine.store.constant(Number(element.name))
+          : machine.store.primitiveValue,
         element.value,
       ]),
     );
@@ -207,7 +241,10 @@ export const ITERATOR_METHODS: Readonly<Record<string, Implementation>> = {
     for (const atom of call.self) {
       if (atom.kind !== 'object') continue;
       store.write(store.property(atom, '@@sent'), argument(call.args, 0));
-      store.write(store.property(result, 'value'), union(store.read(atom.inner), store.read(store.property(atom, '@@return'))));
+      store.write(
+        store.property(result, 'value'),
+        union(store.read(atom.inner), store.read(store.property(atom, '@@return'))),
+      );
     }
     store.define(result, 'done', store.primitiveValue);
     return new Set([result]);
@@ -227,7 +264,8 @@ export const ITERATOR_METHODS: Readonly<Record<string, Implementation>> = {
     return machine.store.constant(undefined);
   },
   map: (machine, call) => arrayOf(machine, call, 'map', each(machine, call)),
-  flatMap: (machine, call) => flat(machine, { ...call, self: arrayOf(machine, call, 'flatMap', each(machine, call)) }),
+  flatMap: (machine, call) =>
+    flat(machine, { ...call, self: arrayOf(machine, call, 'flatMap', each(machine, call)) }),
   filter: (machine, call) => {
     each(machine, call);
     return copy(machine, call);
@@ -242,7 +280,8 @@ function from(machine: Machine, call: NativeCall): Value {
   const source = argument(call.args, 0);
   const iterable = [...source].some((atom) => atom.kind === 'object' && atom.shape !== 'plain');
   const elements = machine.elements(source, call.site);
-  const listed = iterable || elements.length > 0 ? elements : [{ name: '*', value: arrayLike(machine, source, call) }];
+  const listed =
+    iterable || elements.length > 0 ? elements : [{ name: '*', value: arrayLike(machine, source, call) }];
   if (call.args.list.length < 2) return arrayOf(machine, call, 'from', listed);
   const self = arrayOf(machine, call, 'source', listed);
   return arrayOf(machine, call, 'from', each(machine, { ...call, self, args: sliceArguments(call.args) }));

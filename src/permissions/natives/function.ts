@@ -1,10 +1,5 @@
 import { NOTHING, type HeapObject } from '../heap.ts';
-import {
-  argument,
-  argumentsFrom,
-  type Implementation,
-  type Machine,
-} from '../machine.ts';
+import { argument, argumentsFrom, type Implementation, type Machine } from '../machine.ts';
 import { union } from '../store.ts';
 import type { Arguments, Site, Value } from '../heap.ts';
 
@@ -14,7 +9,7 @@ export const FUNCTION_METHODS: Readonly<Record<string, Implementation>> = {
   apply: (machine, { self, args, site }) =>
     machine.call(self, argument(args, 0), spread(machine, argument(args, 1), site), site),
   bind: (machine, { self, args, site }) => new Set([bound(machine, self, args, site)]),
-  toString: (machine) => machine.store.primitiveValue,
+  toString: (machine: Machine) => machine.store.primitiveValue,
 };
 
 /** Arguments from an array. */
@@ -27,7 +22,11 @@ export function spread(machine: Machine, value: Value, site: Site): Arguments {
 
 function bound(machine: Machine, target: Value, args: Arguments, site: Site): HeapObject {
   const { store } = machine;
-  const object = store.allocate(site.frame, `bind:${site.node.start}:${site.node.end}:${site.path}`, 'function');
+  const object = store.allocate(
+    site.frame,
+    `bind:${site.node.start}:${site.node.end}:${site.path}`,
+    'function',
+  );
   const cellOf = (name: string) => store.property(object, `@@${name}`);
   store.write(cellOf('target'), target);
   store.write(cellOf('this'), argument(args, 0));

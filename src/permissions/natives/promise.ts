@@ -59,7 +59,12 @@ function outcomes(machine: Machine, call: NativeCall): Value {
 
 function first(machine: Machine, call: NativeCall): Value {
   const elements = machine.elements(argument(call.args, 0), call.site);
-  return promise(machine, call, 'first', union(...elements.map((element) => settled(machine, element.value))));
+  return promise(
+    machine,
+    call,
+    'first',
+    union(...elements.map((element) => settled(machine, element.value))),
+  );
 }
 
 /** A function that settles a promise. */
@@ -91,7 +96,12 @@ export const PROMISE_STATICS: Readonly<Record<string, Implementation>> = {
   race: first,
   any: first,
   try: (machine, call) =>
-    promise(machine, call, 'try', machine.call(argument(call.args, 0), NOTHING, argumentsFrom(call.args, 1), call.site)),
+    promise(
+      machine,
+      call,
+      'try',
+      machine.call(argument(call.args, 0), NOTHING, argumentsFrom(call.args, 1), call.site),
+    ),
   withResolvers: (machine, call) => {
     const { store } = machine;
     const made = promiseOf(machine, call.site.frame, placeOf(call, 'made'), NOTHING);

@@ -22,6 +22,16 @@ function committer(round: number): string {
   return `
     import { writeSync } from 'node:fs';
     import { openDataFolder, openSqliteStore } from ${JSON.stringify(index)};
+    // A pipe that is full is no reason to end.
+    const say = (text) => {
+      for (;;) {
+        try {
+          return writeSync(1, text);
+        } catch (error) {
+          if (error.code !== 'EAGAIN') throw error;
+        }
+      }
+    };
     const store = await openSqliteStore({ path: openDataFolder(${JSON.stringify(root)}).storePath });
     const insert = (name) => ({ sql: 'INSERT INTO settings (name, value) VALUES (?, 1)', parameters: [name], changes: 1 });
     let next = 0;
@@ -29,7 +39,7 @@ function committer(round: number): string {
       for (;;) {
         const id = '${round}-' + (next += 1);
         await store.commit([insert(id + ' first'), insert(id + ' second')]);
-        writeSync(1, id + '\\n');
+        say(id + '\\n');
       }
     };
     await Promise.all(Array.from({ length: 20 }, commitForever));`;

@@ -5,6 +5,7 @@ import type { Row, Statement, Write } from '../port.ts';
 export type Request =
   | { readonly kind: 'query'; readonly id: number; readonly statement: Statement }
   | { readonly kind: 'commit'; readonly transactions: readonly (readonly Write[])[] }
+  | { readonly kind: 'scrub'; readonly id: number }
   | { readonly kind: 'close' };
 
 /** An error on its way between threads, where classes are lost. */

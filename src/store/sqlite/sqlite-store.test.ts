@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -105,4 +105,18 @@ test('says that the disk is full, keeps what fits, and works again when there is
   } finally {
     spawnSync('umount', [folder]);
   }
+});
+
+test('leaves nothing of what was deleted in its files after a scrub', async () => {
+  const path = join(root, 'scrub.db');
+  const canary = 'canary-9f3b1c';
+  const found = (): boolean =>
+    [path, `${path}-wal`].some((file) => existsSync(file) && readFileSync(file).includes(canary));
+  const store = await openSqliteStore({ path });
+  await store.commit([{ sql: 'INSERT INTO settings (name, value) VALUES (?, ?)', parameters: ['x', canary] }]);
+  assert.ok(found());
+  await store.commit([{ sql: 'DELETE FROM settings WHERE name = ?', parameters: ['x'] }]);
+  await store.scrub();
+  assert.ok(!found());
+  await store.close();
 });

@@ -73,14 +73,13 @@ class SqliteStore implements Store {
   }
 
   async query<T extends object = Row>(statement: Statement): Promise<T[]> {
-    this.#refuseWhenOver(this.#queries.size);
     const request = { sql: statement.sql, parameters: bindable(statement) };
-    const rows = await new Promise<Row[]>((resolve, reject) => {
-      this.#lastQuery += 1;
-      this.#queries.set(this.#lastQuery, { resolve, reject });
-      this.#post({ kind: 'query', id: this.#lastQuery, statement: request });
-    });
+    const rows = await this.#ask((id) => ({ kind: 'query', id, statement: request }));
     return rows as unknown as T[];
+  }
+
+  async scrub(): Promise<void> {
+    await this.#ask((id) => ({ kind: 'scrub', id }));
   }
 
   async commit(writes: readonly Write[]): Promise<number[]> {
@@ -105,6 +104,15 @@ class SqliteStore implements Store {
     }
     this.#post({ kind: 'close' });
     await this.#ended;
+  }
+
+  async #ask(request: (id: number) => Request): Promise<Row[]> {
+    this.#refuseWhenOver(this.#queries.size);
+    return new Promise<Row[]>((resolve, reject) => {
+      this.#lastQuery += 1;
+      this.#queries.set(this.#lastQuery, { resolve, reject });
+      this.#post(request(this.#lastQuery));
+    });
   }
 
   #refuseWhenOver(waiting: number): void {

@@ -32,6 +32,8 @@ function open(file: string): Connections {
   writer.exec('PRAGMA synchronous = FULL');
   writer.exec(`PRAGMA journal_size_limit = ${WAL_BYTES_KEPT}`);
   writer.exec('PRAGMA trusted_schema = OFF');
+  // What is deleted is overwritten with zeros.
+  writer.exec('PRAGMA secure_delete = ON');
   const reader = new DatabaseSync(file, { ...options, readOnly: true });
   reader.exec('PRAGMA trusted_schema = OFF');
   return { file, writer, reader, commits: new GroupCommit(writer, file), reads: new Statements(reader) };
@@ -48,12 +50,32 @@ function read(
   }
 }
 
+/** Empties the log of writes: it holds older versions of what was overwritten. */
+function scrub(connections: Connections): readonly Row[] | Problem {
+  try {
+    // A connection of its own: the writing one lets no PRAGMA through.
+    const database = new DatabaseSync(connections.file, { timeout: BUSY_TIMEOUT_MS });
+    try {
+      const [result] = database.prepare('PRAGMA wal_checkpoint(TRUNCATE)').all();
+      if (result?.['busy'] === 0) return [];
+      return { code: 'CORDON_STORE_FAILED', message: 'The log of the store is in use and could not be emptied.' };
+    } finally {
+      database.close();
+    }
+  } catch (error) {
+    return problemOf(error, connections.file);
+  }
+}
+
 function serve(port: MessagePort, connections: Connections): void {
   const reply = (message: Reply): void => port.postMessage(message);
   port.on('message', (request: Request) => {
     switch (request.kind) {
       case 'query':
         reply({ kind: 'rows', id: request.id, result: read(connections, request.statement) });
+        break;
+      case 'scrub':
+        reply({ kind: 'rows', id: request.id, result: scrub(connections) });
         break;
       case 'commit':
         reply({ kind: 'committed', outcomes: connections.commits.run(request.transactions) });

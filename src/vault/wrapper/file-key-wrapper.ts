@@ -74,6 +74,7 @@ function makeKey(path: string): string {
     }
     // A link, not a rename: it never takes the place of a key.
     linkSync(temporary, path);
+    syncFolder(dirname(path));
     return text;
   } catch (cause) {
     const made = hasCode(cause, 'EEXIST') ? readKey(path) : null;
@@ -81,7 +82,6 @@ function makeKey(path: string): string {
     return made;
   } finally {
     rmSync(temporary, { force: true });
-    syncFolder(dirname(path));
   }
 }
 

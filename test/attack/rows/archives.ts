@@ -1,5 +1,6 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { stagingFolderFor } from '../../../src/deploy/index.ts';
 import type { Row } from '../row.ts';
 import { errorOf } from '../stage.ts';
 import { makeTar, plainApp, type TarEntry } from '../tar.ts';
@@ -106,6 +107,7 @@ function outside(dataDirectory: string): string[] {
   const names = [
     ...readdirSync('/tmp'),
     ...readdirSync('/'),
+    ...readdirSync(stagingFolderFor(dataDirectory), { recursive: true }).map(String),
     ...readdirSync(dataDirectory, { recursive: true }).map(String),
   ];
   return names.filter((name) => name.includes(PLANTED));
@@ -140,12 +142,8 @@ const hostileArchives: Row = {
       verdict.unharmed(!text.includes('root:x:'), `${name} told the content of a host file`);
     }
     verdict.unharmed(readFileSync(secret, 'utf8') === before, 'a host file changed');
-    const staging = join(stage.home.dataDirectory, 'staging');
-    if (existsSync(staging))
-      verdict.unharmed(
-        readdirSync(staging).length === 0,
-        `left in staging: ${readdirSync(staging).join(' ')}`,
-      );
+    const staged = readdirSync(join(stagingFolderFor(stage.home.dataDirectory), 'unpacked'));
+    verdict.unharmed(staged.length === 0, `left in staging: ${staged.join(' ')}`);
     for (const app of ['reacher'])
       verdict.unharmed((await stage.call(`/${app}`)).status === 404, `${app} is served`);
     verdict.note(`${Object.keys(cases).length} archives, ${Object.keys(REACHING).length} sources`);

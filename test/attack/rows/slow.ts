@@ -87,7 +87,7 @@ async function largeHeads(stage: Stage, verdict: Verdict): Promise<void> {
 }
 
 async function largeBodies(stage: Stage, verdict: Verdict): Promise<void> {
-  const head = 'POST /attacker/stream/sink HTTP/1.1\r\nHost: a\r\n';
+  const head = 'POST /attacker/sink/sink HTTP/1.1\r\nHost: a\r\n';
   const claimed = await stage.raw(`${head}Content-Length: 1099511627776\r\n\r\nx`, { waitMs: 4000 });
   verdict.expect(
     claimed.statuses[0] === 413 && claimed.closed,
@@ -180,7 +180,7 @@ const slowAndLarge: Row = {
     );
     const many = await stage.call('/victim/open/d9', { headers });
     if (many.status !== 200) throw new Error(`80 headers: ${many.status}`);
-    const body = await stage.call('/attacker/stream/sink', { method: 'POST', body: new Uint8Array(2 ** 20) });
+    const body = await stage.call('/attacker/sink/sink', { method: 'POST', body: new Uint8Array(2 ** 20) });
     if (body.text !== String(2 ** 20)) throw new Error(`a body of 1 MiB: ${body.status} ${body.text}`);
     const large = await fetch(`${stage.gateway}/attacker/stream/large`);
     if ((await large.arrayBuffer()).byteLength !== 512 * 256 * 1024)

@@ -1,7 +1,7 @@
 /* oxlint-disable -- hostile code */
 export default {
   async fetch() {
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await new Promise((resolve) => setTimeout(resolve, 1));
     return new Response('served\n');
   },
 };

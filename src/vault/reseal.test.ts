@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { test } from 'node:test';
 import { LIMITS } from '../contract/index.ts';
-import { openSqliteStore, queryBuilder, type Store } from '../store/index.ts';
-import type { KeyWrapper, ResealProgress, Vault } from './port.ts';
-import { sealText, openText, sealedColumnPlace } from './sealed-column.ts';
+import { openSqliteStore, type Store } from '../store/index.ts';
 import { sealedVersion } from './format.ts';
-import { localWrapper, manualClock, openPlace, watched } from './vault.fixture.ts';
+import type { ResealProgress, Vault } from './port.ts';
+import { killed, programOf } from './rotation.fixture.ts';
+import { openText, sealText, sealedColumnPlace } from './sealed-column.ts';
+import { localWrapper, manualClock, openPlace } from './vault.fixture.ts';
 import { openVault } from './vault.ts';
 
 const COUNT = LIMITS.resealBatchMax.value * 3 + 20;
@@ -225,125 +224,6 @@ test('forgets no data key while a value does not open', async () => {
   }
 });
 
-async function wrappersIn(store: Store): Promise<string[]> {
-  const select = queryBuilder(store.dialect)
-    .selectFrom('data_keys')
-    .select('wrapper')
-    .distinct()
-    .orderBy('wrapper');
-  return (await store.query<{ wrapper: string }>(select.compile())).map(({ wrapper }) => wrapper);
-}
-
-test('moves all data keys to another master key at once, and goes on where it was stopped', async () => {
-  const place = await openPlace();
-  try {
-    const { store, vault } = place;
-    const old = localWrapper();
-    const sealed = await vault.seal('p0', 'place', Buffer.of(1));
-    for (let index = 1; index < 12; index += 1) await vault.rotateDataKey(`p${index % 4}`);
-    const next = watched(localWrapper(2));
-    const stop = new AbortController();
-    const stopped = vault.rotateMaster(next, {
-      signal: stop.signal,
-      onProgress: ({ done }) => done === 5 && stop.abort(),
-    });
-    await assert.rejects(stopped, { name: 'AbortError' });
-    assert.deepEqual(await wrappersIn(store), [old.id]);
-    // The old master key is enough still.
-    assert.deepEqual(Buffer.from(await (await place.again()).open('p0', 'place', sealed)), Buffer.of(1));
-
-    await vault.seal('made meanwhile', 'place', Buffer.of(1));
-    const restarted = await place.again();
-    assert.equal(await restarted.rotateMaster(next), 13);
-    assert.equal(next.wraps, 13, 'what was staged was not wrapped again');
-    assert.deepEqual(await wrappersIn(store), [next.id]);
-    assert.equal(await restarted.rotateMaster(next), 13);
-
-    await assert.rejects(place.again(), { code: 'CORDON_KEY_REFUSED' });
-    const after = await place.again({ wrapper: next });
-    assert.deepEqual(Buffer.from(await after.open('p0', 'place', sealed)), Buffer.of(1));
-    await after.seal('made after', 'place', Buffer.of(1));
-    assert.deepEqual(await wrappersIn(store), [next.id]);
-  } finally {
-    await place.close();
-  }
-});
-
-test('moves also a data key that is made while the master key changes', async () => {
-  const place = await openPlace();
-  try {
-    const { store, vault } = place;
-    for (let index = 0; index < 5; index += 1) await vault.seal(`p${index}`, 'place', Buffer.of(1));
-    const next = localWrapper(2);
-    const made: (Uint8Array | Promise<Uint8Array>)[] = [];
-    await vault.rotateMaster(next, {
-      onProgress: ({ done }) => made.push(vault.seal(`new ${done}`, 'place', Buffer.of(1))),
-    });
-    const sealed = await Promise.all(made);
-    assert.deepEqual(await wrappersIn(store), [next.id]);
-    const restarted = await place.again({ wrapper: next });
-    assert.ok(sealed.length >= 5);
-    assert.deepEqual(
-      Buffer.from(await restarted.open('new 1', 'place', sealed[0] ?? Buffer.of())),
-      Buffer.of(1),
-    );
-  } finally {
-    await place.close();
-  }
-});
-
-test('keeps the old master key when the new one does not unwrap what it wraps, or fails', async () => {
-  const place = await openPlace();
-  try {
-    const { store, vault } = place;
-    await vault.seal('p', 'place', Buffer.of(1));
-    const good = localWrapper(2);
-    const lossy: KeyWrapper = {
-      id: 'lossy',
-      wrap: (key, context) => good.wrap(key, context),
-      unwrap: async () => new Uint8Array(32),
-    };
-    await assert.rejects(vault.rotateMaster(lossy), { code: 'CORDON_KEY_REFUSED' });
-    const failing = watched(good);
-    failing.failure = new Error('down');
-    await assert.rejects(vault.rotateMaster(failing), { message: 'down' });
-    assert.deepEqual(await wrappersIn(store), [localWrapper().id]);
-    assert.equal(await vault.rotateMaster(good), 1);
-  } finally {
-    await place.close();
-  }
-});
-
-/** Runs code in another process until it has printed `kill me`, and kills it there. */
-async function killed(code: string): Promise<void> {
-  const child = spawn(process.execPath, ['--input-type=module', '--eval', code], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  try {
-    let output = '';
-    for await (const chunk of child.stdout) {
-      output += String(chunk);
-      if (output.includes('kill me')) break;
-    }
-    assert.match(output, /kill me/);
-  } finally {
-    child.kill('SIGKILL');
-    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
-  }
-}
-
-function programOf(storePath: string, work: string): string {
-  const at = (path: string): string => JSON.stringify(new URL(path, import.meta.url).href);
-  return `
-    import { openSqliteStore } from ${at('../store/index.ts')};
-    import { openVault, sealedColumnPlace } from ${at('./index.ts')};
-    import { localWrapper } from ${at('./vault.fixture.ts')};
-    const store = await openSqliteStore({ path: ${JSON.stringify(storePath)} });
-    const vault = await openVault({ store, wrapper: localWrapper() });
-    const forEver = setInterval(() => {}, 1000);
-    ${work}`;
-}
-
 test('loses nothing when the process is killed in the middle of resealing, and goes on after it', async () => {
   const place = await openPlace();
   try {
@@ -379,41 +259,6 @@ test('loses nothing when the process is killed in the middle of resealing, and g
     assert.equal(steps[0]?.seen, 300, 'two batches were marked');
     assert.deepEqual([body?.seen, body?.rewritten, body?.broken], [COUNT, COUNT - 30, 0]);
     assert.deepEqual(await versionsIn(store, vault), [2]);
-    await store.close();
-  } finally {
-    await place.close();
-  }
-});
-
-test('has one master key in force when the process is killed in the middle of changing it', async () => {
-  const place = await openPlace();
-  try {
-    const sealed = await place.vault.seal('p0', 'place', Buffer.of(1));
-    for (let index = 0; index < 8; index += 1) await place.vault.rotateDataKey(`p${index % 2}`);
-    await place.store.close();
-    await killed(
-      programOf(
-        place.storePath,
-        `
-        const next = localWrapper(2);
-        let wraps = 0;
-        const slow = { id: next.id, unwrap: (...all) => next.unwrap(...all), wrap: (...all) => {
-          wraps += 1;
-          if (wraps < 5) return next.wrap(...all);
-          console.log('kill me');
-          return new Promise(() => {});
-        } };
-        await vault.rotateMaster(slow);`,
-      ),
-    );
-    const store = await openSqliteStore({ path: place.storePath });
-    assert.deepEqual(await wrappersIn(store), [localWrapper().id]);
-    const vault = await openVault({ store, wrapper: localWrapper() });
-    const next = watched(localWrapper(2));
-    assert.equal(await vault.rotateMaster(next), 9);
-    assert.equal(next.wraps, 5, 'four were staged');
-    const restarted = await openVault({ store, wrapper: next });
-    assert.deepEqual(Buffer.from(await restarted.open('p0', 'place', sealed)), Buffer.of(1));
     await store.close();
   } finally {
     await place.close();

@@ -1,0 +1,91 @@
+import { pipeline } from 'node:stream';
+import type { Readable, Transform } from 'node:stream';
+import { CordonError, LIMITS } from '../../contract/index.ts';
+import type { RedactionStream } from '../secret/index.ts';
+
+/** Where the bytes of an answer go. */
+export interface BodySink {
+  /** False: wait for `resume`. */
+  write(bytes: Uint8Array): boolean;
+  end(): void;
+  /** The body broke off, with whatever broke it. */
+  fail(thrown: unknown): void;
+}
+
+export interface ResponseBodyOptions {
+  readonly source: Readable;
+  readonly decoders: readonly Transform[];
+  readonly redaction: RedactionStream;
+  readonly sink: BodySink;
+}
+
+/** Decodes, counts and redacts the body of an answer on its way to the guest, no faster than the guest reads. */
+export class ResponseBody {
+  readonly #source: Readable;
+  readonly #decoded: Readable;
+  readonly #redaction: RedactionStream;
+  readonly #sink: BodySink;
+  #received = 0;
+  #passed = 0;
+  #over = false;
+
+  constructor({ source, decoders, redaction, sink }: ResponseBodyOptions) {
+    this.#source = source;
+    this.#redaction = redaction;
+    this.#sink = sink;
+    this.#decoded = decoders.at(-1) ?? source;
+    if (decoders.length > 0) {
+      source.on('data', (chunk: Buffer) => (this.#received += chunk.byteLength));
+      pipeline([source, ...decoders], (error) => {
+        if (error) this.#fail(error);
+      });
+    }
+    this.#decoded.on('data', (chunk: Buffer) => this.#take(chunk, decoders.length > 0));
+    this.#decoded.on('end', () => this.#end());
+    this.#decoded.on('error', (error) => this.#fail(error));
+  }
+
+  /** The sink takes bytes again. */
+  resume(): void {
+    this.#decoded.resume();
+  }
+
+  /** Nobody wants the rest. */
+  cancel(): void {
+    this.#over = true;
+    this.#source.destroy();
+  }
+
+  #take(chunk: Buffer, decoded: boolean): void {
+    if (this.#over) return;
+    this.#passed += chunk.byteLength;
+    if (this.#passed > LIMITS.egressBodyBytesMax.value || (decoded && this.#isBomb())) {
+      this.#fail(new CordonError('CORDON_EGRESS_TOO_LARGE', 'The body of the answer is larger than allowed.'));
+      return;
+    }
+    const bytes = this.#redaction.push(chunk);
+    if (bytes.byteLength > 0 && !this.#sink.write(bytes)) this.#decoded.pause();
+  }
+
+  #isBomb(): boolean {
+    return (
+      this.#passed > LIMITS.egressUnpackFreeBytes.value &&
+      this.#passed > this.#received * LIMITS.egressUnpackRatioMax.value
+    );
+  }
+
+  #end(): void {
+    if (this.#over) return;
+    this.#over = true;
+    const rest = this.#redaction.flush();
+    if (rest.byteLength > 0) this.#sink.write(rest);
+    this.#sink.end();
+  }
+
+  #fail(thrown: unknown): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#source.destroy();
+    this.#sink.fail(thrown);
+  }
+}

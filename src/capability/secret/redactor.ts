@@ -1,0 +1,134 @@
+import { formsOf } from './encodings.ts';
+
+const MASK = Buffer.from('[redacted]');
+const NOTHING = Buffer.alloc(0);
+
+/** Takes the values of secrets out of text and of bytes that stream. */
+export interface Redactor {
+  /** True when there is nothing to take out. */
+  readonly empty: boolean;
+  redact(text: string): string;
+  /** For one stream of bytes. */
+  stream(): RedactionStream;
+}
+
+export interface RedactionStream {
+  /** What can be passed on. Bytes that may be the start of a value are held: fewer than the longest form has. */
+  push(chunk: Uint8Array): Uint8Array;
+  /** What is held at the end of the stream. */
+  flush(): Uint8Array;
+}
+
+/**
+ * Replaces each value, in every form of `formsOf`, by `[redacted]`. It stops accidents and echoes: who
+ * holds a value can always encode it in a way that nobody looks for.
+ */
+export function createRedactor(values: Iterable<string>): Redactor {
+  const forms = new Map<string, Buffer>();
+  for (const value of values) for (const form of formsOf(value)) forms.set(form.toString('latin1'), form);
+  const patterns = new Patterns([...forms.values()]);
+  return {
+    empty: forms.size === 0,
+    redact(text) {
+      if (forms.size === 0) return text;
+      const bytes = Buffer.from(text);
+      if (patterns.matches(bytes).length === 0) return text;
+      const stream = new MaskingStream(patterns);
+      return Buffer.concat([stream.push(bytes), stream.flush()]).toString();
+    },
+    stream: () => (forms.size === 0 ? PASSING : new MaskingStream(patterns)),
+  };
+}
+
+const PASSING: RedactionStream = { push: (chunk) => chunk, flush: () => NOTHING };
+
+interface Interval {
+  readonly start: number;
+  end: number;
+}
+
+class Patterns {
+  readonly #all: readonly Buffer[];
+  readonly #byFirst = new Map<number, Buffer[]>();
+  readonly #longest: number;
+
+  constructor(all: readonly Buffer[]) {
+    this.#all = all;
+    this.#longest = all.reduce((longest, { byteLength }) => Math.max(longest, byteLength), 0);
+    for (const pattern of all) {
+      const first = pattern[0] ?? 0;
+      this.#byFirst.set(first, [...(this.#byFirst.get(first) ?? []), pattern]);
+    }
+  }
+
+  /** All that matches, in order, with what overlaps joined. */
+  matches(bytes: Buffer): Interval[] {
+    const found: Interval[] = [];
+    for (const pattern of this.#all) {
+      for (let at = bytes.indexOf(pattern); at !== -1; at = bytes.indexOf(pattern, at + 1))
+        found.push({ start: at, end: at + pattern.byteLength });
+    }
+    found.sort((one, other) => one.start - other.start);
+    const joined: Interval[] = [];
+    for (const interval of found) {
+      const last = joined.at(-1);
+      if (last !== undefined && interval.start < last.end) last.end = Math.max(last.end, interval.end);
+      else joined.push(interval);
+    }
+    return joined;
+  }
+
+  /** Where the first match could begin that more bytes would complete; the length when there is none. */
+  openStart(bytes: Buffer): number {
+    for (let at = Math.max(0, bytes.byteLength - this.#longest + 1); at < bytes.byteLength; at += 1) {
+      const tail = bytes.byteLength - at;
+      for (const pattern of this.#byFirst.get(bytes[at] ?? 0) ?? []) {
+        if (pattern.byteLength > tail && bytes.compare(pattern, 0, tail, at) === 0) return at;
+      }
+    }
+    return bytes.byteLength;
+  }
+}
+
+class MaskingStream implements RedactionStream {
+  readonly #patterns: Patterns;
+  #held: Buffer = NOTHING;
+  /** How many of the held bytes belong to a match whose mask has been passed on. */
+  #masked = 0;
+
+  constructor(patterns: Patterns) {
+    this.#patterns = patterns;
+  }
+
+  push(chunk: Uint8Array): Uint8Array {
+    const view = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+    const bytes = this.#held.byteLength === 0 ? view : Buffer.concat([this.#held, view]);
+    const open = this.#patterns.openStart(bytes);
+    const passed = this.#mask(bytes, open);
+    this.#held = open === bytes.byteLength ? NOTHING : Buffer.from(bytes.subarray(open));
+    return passed;
+  }
+
+  flush(): Uint8Array {
+    const passed = this.#mask(this.#held, this.#held.byteLength);
+    this.#held = NOTHING;
+    return passed;
+  }
+
+  /** Passes on the bytes before `until` without what matches, and remembers how far a match reaches past it. */
+  #mask(bytes: Buffer, until: number): Uint8Array {
+    const matches = this.#patterns.matches(bytes);
+    if (matches.length === 0 && this.#masked === 0) return bytes.subarray(0, until);
+    const pieces: Buffer[] = [];
+    let position = this.#masked;
+    for (const { start, end } of matches) {
+      if (start >= until) break;
+      // What goes on from a match that has its mask gets no second one.
+      if (start >= position) pieces.push(bytes.subarray(position, start), MASK);
+      position = Math.max(position, end);
+    }
+    if (position < until) pieces.push(bytes.subarray(position, until));
+    this.#masked = Math.max(0, position - until);
+    return Buffer.concat(pieces);
+  }
+}

@@ -1,0 +1,152 @@
+/**
+ * The interfaces of bindings as `cordon types` writes them, by the capability they belong to. They follow the
+ * types of Workers, so that code written for those compiles; what Cordon has not got is not in them.
+ */
+export const BINDING_TYPES = {
+  kv: `
+  interface KVNamespace {
+    get(key: string, options?: { type?: undefined; cacheTtl?: number }): Promise<string | null>;
+    get(key: string, type: 'text'): Promise<string | null>;
+    get<T = unknown>(key: string, type: 'json'): Promise<T | null>;
+    get(key: string, type: 'arrayBuffer'): Promise<ArrayBuffer | null>;
+    get(key: string, type: 'stream'): Promise<ReadableStream | null>;
+    get(key: string, options?: { type: 'text'; cacheTtl?: number }): Promise<string | null>;
+    get<T = unknown>(key: string, options?: { type: 'json'; cacheTtl?: number }): Promise<T | null>;
+    get(key: string, options?: { type: 'arrayBuffer'; cacheTtl?: number }): Promise<ArrayBuffer | null>;
+    get(key: string, options?: { type: 'stream'; cacheTtl?: number }): Promise<ReadableStream | null>;
+    get(keys: string[], type: 'text'): Promise<Map<string, string | null>>;
+    get<T = unknown>(keys: string[], type: 'json'): Promise<Map<string, T | null>>;
+    get(keys: string[], options?: { type?: undefined; cacheTtl?: number }): Promise<Map<string, string | null>>;
+    get(keys: string[], options?: { type: 'text'; cacheTtl?: number }): Promise<Map<string, string | null>>;
+    get<T = unknown>(keys: string[], options?: { type: 'json'; cacheTtl?: number }): Promise<Map<string, T | null>>;
+    getWithMetadata<M = unknown>(key: string, options?: { type?: undefined; cacheTtl?: number }): Promise<KVFound<string, M>>;
+    getWithMetadata<M = unknown>(key: string, type: 'text'): Promise<KVFound<string, M>>;
+    getWithMetadata<T = unknown, M = unknown>(key: string, type: 'json'): Promise<KVFound<T, M>>;
+    getWithMetadata<M = unknown>(key: string, type: 'arrayBuffer'): Promise<KVFound<ArrayBuffer, M>>;
+    getWithMetadata<M = unknown>(key: string, type: 'stream'): Promise<KVFound<ReadableStream, M>>;
+    getWithMetadata<M = unknown>(key: string, options: { type: 'text'; cacheTtl?: number }): Promise<KVFound<string, M>>;
+    getWithMetadata<T = unknown, M = unknown>(key: string, options: { type: 'json'; cacheTtl?: number }): Promise<KVFound<T, M>>;
+    getWithMetadata<M = unknown>(key: string, options: { type: 'arrayBuffer'; cacheTtl?: number }): Promise<KVFound<ArrayBuffer, M>>;
+    getWithMetadata<M = unknown>(key: string, options: { type: 'stream'; cacheTtl?: number }): Promise<KVFound<ReadableStream, M>>;
+    getWithMetadata<M = unknown>(keys: string[], type: 'text'): Promise<Map<string, KVFound<string, M>>>;
+    getWithMetadata<T = unknown, M = unknown>(keys: string[], type: 'json'): Promise<Map<string, KVFound<T, M>>>;
+    getWithMetadata<M = unknown>(keys: string[], options?: { type?: undefined; cacheTtl?: number }): Promise<Map<string, KVFound<string, M>>>;
+    getWithMetadata<M = unknown>(keys: string[], options?: { type: 'text'; cacheTtl?: number }): Promise<Map<string, KVFound<string, M>>>;
+    getWithMetadata<T = unknown, M = unknown>(keys: string[], options?: { type: 'json'; cacheTtl?: number }): Promise<Map<string, KVFound<T, M>>>;
+    put(key: string, value: string | ArrayBuffer | ArrayBufferView | ReadableStream, options?: { expiration?: number; expirationTtl?: number; metadata?: unknown }): Promise<void>;
+    delete(key: string): Promise<void>;
+    list<M = unknown>(options?: { prefix?: string | null; limit?: number; cursor?: string | null }): Promise<KVList<M>>;
+  }
+  interface KVFound<T, M> {
+    value: T | null;
+    metadata: M | null;
+    cacheStatus: string | null;
+  }
+  type KVList<M> = { keys: { name: string; expiration?: number; metadata?: M }[]; cacheStatus: string | null } & (
+    { list_complete: true } | { list_complete: false; cursor: string }
+  );`,
+  bucket: `
+  interface R2Bucket {
+    head(key: string): Promise<R2Object | null>;
+    get(key: string, options: R2GetOptions & { onlyIf: R2Conditional | Headers }): Promise<R2ObjectBody | R2Object | null>;
+    get(key: string, options?: R2GetOptions): Promise<R2ObjectBody | null>;
+    put(key: string, value: R2Value, options: R2PutOptions & { onlyIf: R2Conditional | Headers }): Promise<R2Object | null>;
+    put(key: string, value: R2Value, options?: R2PutOptions): Promise<R2Object>;
+    delete(keys: string | string[]): Promise<void>;
+    list(options?: R2ListOptions): Promise<R2Objects>;
+  }
+  type R2Value = ReadableStream | ArrayBuffer | ArrayBufferView | string | null | Blob;
+  type R2Digest = ArrayBuffer | ArrayBufferView | string;
+  type R2Range = { offset: number; length?: number } | { offset?: number; length: number } | { suffix: number };
+  interface R2Conditional {
+    etagMatches?: string;
+    etagDoesNotMatch?: string;
+    uploadedBefore?: Date;
+    uploadedAfter?: Date;
+    secondsGranularity?: boolean;
+  }
+  interface R2GetOptions {
+    onlyIf?: R2Conditional | Headers;
+    range?: R2Range | Headers;
+  }
+  interface R2HTTPMetadata {
+    contentType?: string;
+    contentLanguage?: string;
+    contentDisposition?: string;
+    contentEncoding?: string;
+    cacheControl?: string;
+    cacheExpiry?: Date;
+  }
+  interface R2PutOptions {
+    onlyIf?: R2Conditional | Headers;
+    httpMetadata?: R2HTTPMetadata | Headers;
+    customMetadata?: Record<string, string>;
+    md5?: R2Digest;
+    sha1?: R2Digest;
+    sha256?: R2Digest;
+    sha384?: R2Digest;
+    sha512?: R2Digest;
+  }
+  interface R2ListOptions {
+    limit?: number;
+    prefix?: string;
+    cursor?: string;
+    delimiter?: string;
+    startAfter?: string;
+    include?: ('httpMetadata' | 'customMetadata')[];
+  }
+  interface R2Checksums {
+    readonly md5?: ArrayBuffer;
+    readonly sha1?: ArrayBuffer;
+    readonly sha256?: ArrayBuffer;
+    readonly sha384?: ArrayBuffer;
+    readonly sha512?: ArrayBuffer;
+    toJSON(): { md5?: string; sha1?: string; sha256?: string; sha384?: string; sha512?: string };
+  }
+  interface R2Object {
+    readonly key: string;
+    readonly version: string;
+    readonly size: number;
+    readonly etag: string;
+    readonly httpEtag: string;
+    readonly checksums: R2Checksums;
+    readonly uploaded: Date;
+    readonly httpMetadata?: R2HTTPMetadata;
+    readonly customMetadata?: Record<string, string>;
+    readonly range?: { offset: number; length: number };
+    readonly storageClass: string;
+    writeHttpMetadata(headers: Headers): void;
+  }
+  interface R2ObjectBody extends R2Object {
+    readonly body: ReadableStream<Uint8Array>;
+    readonly bodyUsed: boolean;
+    arrayBuffer(): Promise<ArrayBuffer>;
+    bytes(): Promise<Uint8Array>;
+    text(): Promise<string>;
+    json<T>(): Promise<T>;
+    blob(): Promise<Blob>;
+  }
+  type R2Objects = { objects: R2Object[]; delimitedPrefixes: string[] } & (
+    { truncated: true; cursor: string } | { truncated: false }
+  );`,
+  queue: `
+  interface Queue<Body = unknown> {
+    send(message: Body, options?: { contentType?: QueueContentType; delaySeconds?: number }): Promise<void>;
+    sendBatch(
+      messages: Iterable<{ body: Body; contentType?: QueueContentType; delaySeconds?: number }>,
+      options?: { delaySeconds?: number },
+    ): Promise<void>;
+  }
+  type QueueContentType = 'text' | 'bytes' | 'json' | 'v8';`,
+  service: `
+  interface Fetcher {
+    fetch(input: Request | URL | string, init?: RequestInit): Promise<Response>;
+  }`,
+} as const;
+
+/** Methods of the interfaces above by the operation that a grant has to name. */
+export const METHODS_OF = {
+  kv: { get: ['get', 'getWithMetadata'], put: ['put'], delete: ['delete'], list: ['list'] },
+  bucket: { get: ['get'], head: ['head'], put: ['put'], delete: ['delete'], list: ['list'] },
+  queue: { send: ['send', 'sendBatch'] },
+} as const;

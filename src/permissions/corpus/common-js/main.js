@@ -1,0 +1,6 @@
+const { load } = require('./loader.cjs');
+export default {
+  async fetch(request, env) {
+    return new Response(await load(env));
+  },
+};

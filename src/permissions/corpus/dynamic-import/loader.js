@@ -1,0 +1,1 @@
+export const load = (env) => env.CACHE.get('lazy'); //~ kv CACHE get lazy

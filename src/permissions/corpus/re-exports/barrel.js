@@ -1,0 +1,2 @@
+export * from './store.js';
+export { default as settings } from './settings.js';

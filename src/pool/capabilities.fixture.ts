@@ -1,0 +1,111 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Broker, Meter } from '../broker/index.ts';
+import { ServiceCapability, openStorageCapabilities } from '../capability/index.ts';
+import type { StorageCapabilities } from '../capability/index.ts';
+import { systemClock } from '../contract/index.ts';
+import type { DeployedFunction, Deployment } from '../deploy/index.ts';
+import { NO_GRANTS } from '../manifest/index.ts';
+import type { FunctionLimits, Grants } from '../manifest/index.ts';
+import { openFileStreamedObjects } from '../object/index.ts';
+import type { StreamedObjects } from '../object/index.ts';
+import { buildHarness, createBubblewrapIsolation } from '../sandbox/index.ts';
+import { openSqliteStore } from '../store/index.ts';
+import type { Store } from '../store/index.ts';
+import { openFileKeyWrapper, openVault } from '../vault/index.ts';
+import { Pool } from './index.ts';
+import { RecordingEvidence, deploy } from './pool.fixture.ts';
+
+/** A server's worth of capabilities over real sandboxes, a real store, real files and a real vault. */
+export interface Capable {
+  readonly pool: Pool;
+  readonly evidence: RecordingEvidence;
+  readonly store: Store;
+  readonly objects: StreamedObjects;
+  readonly meter: Meter;
+  readonly storage: StorageCapabilities;
+  readonly folder: string;
+  /** Runs code as the body of `fetch(request, env, ctx)` of the functions that `deployCode` gives. */
+  close(): Promise<void>;
+}
+
+const codes = new Map<string, Buffer>();
+
+export async function openCapable(): Promise<Capable> {
+  const folder = await mkdtemp(join(tmpdir(), 'cordon-capable-'));
+  const evidence = new RecordingEvidence();
+  const store = await openSqliteStore({ path: join(folder, 'cordon.db') });
+  const objects = await openFileStreamedObjects({ path: join(folder, 'streamed') });
+  const wrapper = openFileKeyWrapper({ path: join(folder, 'master.key'), create: true });
+  const sealer = await openVault({ store, wrapper });
+  const storage = await openStorageCapabilities({ store, objects, sealer, clock: systemClock, evidence });
+  const service = new ServiceCapability({
+    directory: { find: (context, name) => pool.services.find(context, name) },
+    evidence,
+  });
+  const meter = new Meter();
+  const broker = new Broker({ capabilities: [...storage.capabilities, service], evidence, meter });
+  const isolation = createBubblewrapIsolation({ harness: await buildHarness() });
+  await isolation.prepare();
+  const bundles = {
+    get: (name: string) => Promise.resolve(codes.get(name) ?? Buffer.from('')),
+    put: () => Promise.resolve(''),
+    has: () => Promise.resolve(true),
+    delete: () => Promise.resolve(),
+  };
+  const pool: Pool = new Pool({ isolation, objects: bundles, evidence, broker, size: 2, idleMs: 60_000 });
+  await pool.open();
+  return {
+    pool,
+    evidence,
+    store,
+    objects,
+    meter,
+    storage,
+    folder,
+    async close() {
+      pool.close();
+      await isolation.close();
+      await storage.close();
+      await store.close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+export interface FunctionOfCode {
+  readonly code: string;
+  readonly grants?: Partial<Grants>;
+  readonly limits?: Partial<FunctionLimits>;
+}
+
+/** A deployment of functions whose `fetch(request, env, ctx)` has the given code as its body. */
+export function deployCode(functions: Readonly<Record<string, FunctionOfCode>>): {
+  readonly deployment: Deployment;
+  readonly of: (name: string) => { readonly deployment: Deployment; readonly fn: DeployedFunction };
+} {
+  const deployed = Object.entries(functions).map(([name, { code, grants, limits }]): DeployedFunction => {
+    const bundle = `exports.default = { async fetch(request, env, ctx) { ${code} } }`;
+    const hash = `${codes.size}`;
+    codes.set(hash, Buffer.from(bundle));
+    const { fn } = deploy({ timeMs: 20_000, responseBytes: 2 ** 40, bodyBytes: 2 ** 40, ...limits });
+    return { ...fn, bundle: hash, spec: { ...fn.spec, name, grants: { ...NO_GRANTS, ...grants } } };
+  });
+  const manifest = { name: 'app', hosts: [], functions: deployed.map(({ spec }) => spec) };
+  const deployment = {
+    id: `d${codes.size}`.padEnd(64, '0'),
+    app: 'app',
+    manifest,
+    functions: deployed,
+    createdAt: 0,
+  };
+  return {
+    deployment,
+    of(name) {
+      const fn = deployed.find(({ spec }) => spec.name === name);
+      if (fn === undefined) throw new Error(`There is no function ${name}.`);
+      return { deployment, fn };
+    },
+  };
+}

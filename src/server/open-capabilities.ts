@@ -1,0 +1,52 @@
+import { Broker, Meter } from '../broker/index.ts';
+import {
+  SecretHandles,
+  ServiceCapability,
+  createConnectCapability,
+  createFetchCapability,
+  createSecretCapability,
+  openStorageCapabilities,
+  secretVariables,
+} from '../capability/index.ts';
+import type { CallerContext, ServiceDirectory, StorageCapabilities } from '../capability/index.ts';
+import { systemClock } from '../contract/index.ts';
+import type { Closers } from './closers.ts';
+import type { State } from './open-state.ts';
+
+/** All that functions can be granted, and what judges and counts its use. */
+export interface Capabilities {
+  readonly broker: Broker;
+  readonly meter: Meter;
+  readonly storage: StorageCapabilities;
+  /** What stands in `env` for secrets. */
+  variables(context: CallerContext): Promise<Readonly<Record<string, string>>>;
+}
+
+/** `services` finds functions for each other; it is asked at each call, so it may come to be later. */
+export async function openCapabilities(
+  { store, vault, secrets, streamed, evidence }: State,
+  services: () => ServiceDirectory,
+  closers: Closers,
+): Promise<Capabilities> {
+  const clock = systemClock;
+  const handles = new SecretHandles();
+  const storage = await openStorageCapabilities({ store, objects: streamed, sealer: vault, clock, evidence });
+  closers.add(() => storage.close());
+  const fetch = createFetchCapability({ secrets, evidence, handles, clock });
+  closers.add(() => fetch.close());
+  const directory: ServiceDirectory = { find: (context, name) => services().find(context, name) };
+  const meter = new Meter();
+  const capabilities = [
+    ...storage.capabilities,
+    new ServiceCapability({ directory, evidence }),
+    fetch,
+    createConnectCapability({ evidence }),
+    createSecretCapability({ secrets, evidence }),
+  ];
+  return {
+    broker: new Broker({ capabilities, evidence, meter }),
+    meter,
+    storage,
+    variables: (context) => secretVariables(context, context.grants, handles, secrets),
+  };
+}
