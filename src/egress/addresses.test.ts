@@ -37,8 +37,9 @@ const CLOSED: Readonly<Record<string, string>> = {
   '::ffff:127.0.0.1': 'ipv4Mapped',
   '::ffff:8.8.8.8': 'ipv4Mapped',
   '::ffff:a9fe:a9fe': 'ipv4Mapped',
-  '::127.0.0.1': 'reserved',
-  '::8.8.8.8': 'reserved',
+  '::127.0.0.1': 'ipv4Mapped',
+  '::7f00:1': 'reserved',
+  '::808:808': 'reserved',
   '2002:7f00:1::1': '6to4',
   '64:ff9b::7f00:1': 'rfc6052',
   '64:ff9b:1::a00:1': 'rfc6052',
@@ -84,18 +85,33 @@ describe('hosts', () => {
       '0x7f.1': '127.0.0.1',
       '0177.0.0.1': '127.0.0.1',
       '127.1': '127.0.0.1',
+      '127.0.0.1.': '127.0.0.1',
       '１２７.0.0.1': '127.0.0.1',
       '127。0。0。1': '127.0.0.1',
       '[::FFFF:127.0.0.1]': '[::ffff:7f00:1]',
     };
-    for (const [spelling, host] of Object.entries(spellings)) assert.equal(canonicalHost(spelling), host, spelling);
+    for (const [spelling, host] of Object.entries(spellings))
+      assert.equal(canonicalHost(spelling), host, spelling);
     assert.equal(literalAddress('127.0.0.1'), '127.0.0.1');
     assert.equal(literalAddress('[::1]'), '::1');
     assert.equal(literalAddress('example.com'), null);
   });
 
   it('refuses what is none, or a second spelling of one', () => {
-    for (const text of ['', 'a.example.', '127.0.0.1.', 'a b', 'a/b', 'user@host', 'host:80', 'a%2fb', '256.1.1.1', '[fe80::1%25eth0]', 'a#b', 'a?b', 'a\\b'])
+    for (const text of [
+      '',
+      'a.example.',
+      'a b',
+      'a/b',
+      'user@host',
+      'host:80',
+      'a%2fb',
+      '256.1.1.1',
+      '[fe80::1%25eth0]',
+      'a#b',
+      'a?b',
+      'a\\b',
+    ])
       assert.equal(canonicalHost(text), null, text);
   });
 });

@@ -16,8 +16,8 @@ export const DEPTH_MAX = 600;
 const TIME_MS_MAX = 10_000;
 const STEPS_MAX = 5_000_000;
 /** What evaluation of packages may take, before they are left out. */
-const STEPS_WITH_PACKAGES_MAX = 500_000;
-const TIME_WITH_PACKAGES_MS_MAX = 3_000;
+const STEPS_WITH_PACKAGES_MAX = 250_000;
+const TIME_WITH_PACKAGES_MS_MAX = 2_000;
 
 export interface AnalyseOptions {
   /** Source map of the bundle, to give places in the sources. */

@@ -16,7 +16,7 @@ export function evaluate(machine: Machine, node: Expression | Oxc.SpreadElement,
   store.step();
   switch (node.type) {
     case 'Literal':
-      return 'regex' in node ? store.externalValue : store.constant(node.value as string);
+      return 'regex' in node ? store.externalValue : store.constant(node.value);
     case 'TemplateLiteral':
       return template(machine, node, frame);
     case 'Identifier':

@@ -69,7 +69,7 @@ export const UNKNOWN_REASONS: Readonly<Record<UnknownReason, string>> = {
   'code-generated': 'code is made from text at run time',
   'import-computed': 'the name of a module is computed',
   'callee-unknown': 'nothing is seen that this could call',
-  'package-unseen': 'a package that is too much to follow may open connections',
+  'package-unseen': 'a package that is too much to follow may open connections or read secrets',
   'syntax-unsupported': 'the syntax is not followed',
   'code-unreadable': 'the bundle is not valid JavaScript',
   'code-too-large': 'the bundle is larger than is analysed',

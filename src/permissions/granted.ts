@@ -21,90 +21,70 @@ export interface GrantedOperation {
 
 /** Takes grants apart into operations. */
 export function grantedOperations(grants: Grants): GrantedOperation[] {
-  const found: GrantedOperation[] = [];
-  const add = (
-    operation: Pick<GrantedOperation, 'capability' | 'binding' | 'operation' | 'resource' | 'path'> &
-      Partial<GrantedOperation>,
-  ): void => {
-    found.push({ prefix: null, index: 0, because: null, ...operation });
-  };
-  for (const [binding, grant] of Object.entries(grants.kv)) {
-    for (const operation of grant.can)
-      add({
-        capability: 'kv',
-        binding,
-        operation,
-        resource: grant.store,
-        prefix: grant.prefix ?? null,
-        because: grant.because ?? null,
-        path: ['kv', binding],
-      });
-  }
-  for (const [binding, grant] of Object.entries(grants.bucket)) {
-    for (const operation of grant.can)
-      add({
-        capability: 'bucket',
-        binding,
-        operation,
-        resource: grant.bucket,
-        prefix: grant.prefix ?? null,
-        because: grant.because ?? null,
-        path: ['bucket', binding],
-      });
-  }
-  for (const [binding, grant] of Object.entries(grants.queue)) {
-    for (const operation of grant.can)
-      add({
-        capability: 'queue',
-        binding,
-        operation,
-        resource: grant.queue,
-        because: grant.because ?? null,
-        path: ['queue', binding],
-      });
-  }
-  for (const [binding, grant] of Object.entries(grants.service))
-    add({
-      capability: 'service',
+  const { kv, bucket, queue, service, secret } = grants;
+  return [
+    ...ofBindings('kv', kv, ({ store }) => store),
+    ...ofBindings('bucket', bucket, (grant) => grant.bucket),
+    ...ofBindings('queue', queue, (grant) => grant.queue),
+    ...ofBindings('service', service, (grant) => grant.function),
+    ...ofBindings('secret', secret, (grant) => grant.secret),
+    ...ofFetch(grants),
+    ...grants.connect.map(({ to, because }, index) => ({
+      ...PLAIN,
+      capability: 'connect' as const,
+      operation: 'connect',
+      resource: to,
+      index,
+      path: ['connect', index],
+      because: because ?? null,
+    })),
+  ];
+}
+
+const PLAIN = { binding: null, prefix: null, index: 0 } as const;
+
+/** Operations of kinds that have but one. */
+const ONLY_OPERATION = { service: ['fetch'], secret: ['read'] } as const;
+
+interface BindingGrant {
+  readonly can?: readonly string[];
+  readonly prefix?: string | undefined;
+  readonly because?: string | undefined;
+}
+
+function ofBindings<T extends BindingGrant>(
+  capability: 'kv' | 'bucket' | 'queue' | 'service' | 'secret',
+  bindings: Readonly<Record<string, T>>,
+  resourceOf: (grant: T) => string,
+): GrantedOperation[] {
+  return Object.entries(bindings).flatMap(([binding, grant]) => {
+    const implied = capability === 'service' || capability === 'secret' ? ONLY_OPERATION[capability] : [];
+    return (grant.can ?? implied).map((operation) => ({
+      ...PLAIN,
+      capability,
       binding,
-      operation: 'fetch',
-      resource: grant.function,
+      operation,
+      resource: resourceOf(grant),
+      prefix: grant.prefix ?? null,
+      path: [capability, binding],
       because: grant.because ?? null,
-      path: ['service', binding],
-    });
-  for (const [binding, grant] of Object.entries(grants.secret))
-    add({
-      capability: 'secret',
-      binding,
-      operation: 'read',
-      resource: grant.secret,
-      because: grant.because ?? null,
-      path: ['secret', binding],
-    });
-  for (const [index, grant] of grants.fetch.entries()) {
-    for (const operation of methodsOf(grant)) {
+    }));
+  });
+}
+
+function ofFetch({ fetch }: Grants): GrantedOperation[] {
+  return fetch.flatMap((grant, index) =>
+    methodsOf(grant)
       // HEAD comes along with GET where no methods are named.
-      if (operation === 'HEAD' && grant.methods === undefined) continue;
-      add({
-        capability: 'fetch',
-        binding: null,
+      .filter((method) => method !== 'HEAD' || grant.methods !== undefined)
+      .map((operation) => ({
+        ...PLAIN,
+        capability: 'fetch' as const,
         operation,
         resource: grant.to,
         index,
-        because: grant.because ?? null,
         path: ['fetch', index],
-      });
-    }
-  }
-  for (const [index, grant] of grants.connect.entries())
-    add({
-      capability: 'connect',
-      binding: null,
-      operation: 'connect',
-      resource: grant.to,
-      index,
-      because: grant.because ?? null,
-      path: ['connect', index],
-    });
-  return found;
+        because: grant.because ?? null,
+      })),
+  );
 }

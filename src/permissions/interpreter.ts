@@ -22,7 +22,7 @@ import { getMember, getProperty, setMember } from './properties.ts';
 import type { Declaration, Scopes } from './scopes.ts';
 import { execute } from './statements.ts';
 import { Store, type StoreLimits } from './store.ts';
-import type { Expression, FunctionNode, Oxc, SyntaxNode } from './syntax.ts';
+import type { Expression, Oxc, SyntaxNode } from './syntax.ts';
 import type { Grants } from '../manifest/index.ts';
 
 /** A finding with the offset in the bundle that it is about. */
@@ -205,10 +205,6 @@ export class Interpreter implements Machine {
 
   declarationOf(identifier: SyntaxNode): Declaration | undefined {
     return this.#scopes.declarationOf(identifier);
-  }
-
-  usesArguments(node: FunctionNode): boolean {
-    return this.#scopes.usesArguments(node);
   }
 
   evaluate(node: Expression, frame: Frame): Value {

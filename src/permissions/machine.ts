@@ -3,7 +3,7 @@ import type { UnknownReason, Use } from './finding.ts';
 import type { Declaration } from './scopes.ts';
 import { PRECISION } from './precision.ts';
 import type { Store } from './store.ts';
-import type { Expression, FunctionNode, Oxc, SyntaxNode } from './syntax.ts';
+import type { Expression, Oxc, SyntaxNode } from './syntax.ts';
 import type { Grants } from '../manifest/index.ts';
 
 /** A use before its place is known as one of the sources. */
@@ -27,7 +27,6 @@ export interface Machine {
   /** Calls of natives that are running. */
   nesting: number;
   declarationOf(identifier: SyntaxNode): Declaration | undefined;
-  usesArguments(node: FunctionNode): boolean;
   /** What the entry module exports by default. */
   readonly exports: Cell;
   /** Everything that the code throws. */

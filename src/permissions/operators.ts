@@ -1,4 +1,4 @@
-import type { Atom, Constant, Value } from './heap.ts';
+import { NOTHING, type Atom, type Constant, type Value } from './heap.ts';
 import type { Machine } from './machine.ts';
 
 /** Combinations that are computed one by one. */
@@ -6,7 +6,7 @@ const COMBINATIONS_MAX = 256;
 
 /** `left + right`, or the text of both in a template. */
 export function concatenate(machine: Machine, left: Value, right: Value, asText: boolean): Value {
-  if (left.size === 0 && right.size === 0) return left;
+  if (left.size === 0 || right.size === 0) return NOTHING;
   if (left.size * right.size > COMBINATIONS_MAX) return machine.store.primitiveValue;
   return join(machine, addresses(machine, left), addresses(machine, right), asText);
 }
@@ -24,9 +24,9 @@ function addresses(machine: Machine, value: Value): Value {
 function join(machine: Machine, left: Value, right: Value, asText: boolean): Value {
   const { store } = machine;
   const found = new Set<Atom>();
-  for (const first of left.size === 0 ? store.primitiveValue : left) {
+  for (const first of left) {
     const start = textOf(first);
-    for (const second of right.size === 0 ? store.primitiveValue : right) {
+    for (const second of right) {
       if (!asText && isNumber(first) && isNumber(second)) {
         // Counters would give one number after the other.
         const isSingle = left.size === 1 && right.size === 1;

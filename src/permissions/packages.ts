@@ -86,11 +86,28 @@ function wayOut(machine: Machine, node: SyntaxNode, modules: ReadonlyMap<object,
     return NETWORK_MODULES.test(module) ? module : null;
   }
   if (node.type === 'ImportExpression') return 'import()';
-  if (node.type !== 'MemberExpression' || node.object.type !== 'Identifier') return null;
+  if (node.type !== 'MemberExpression') return null;
+  if (node.object.type === 'MemberExpression') return secretRead(machine, node);
+  if (node.object.type !== 'Identifier') return null;
   if (isDeno(machine, node)) return null;
   if (!GLOBAL_OBJECTS.has(node.object.name) || machine.declarationOf(node.object) !== undefined) return null;
   if (node.computed) return node.object.name;
   return WAYS_OUT.has(node.property.name) ? node.property.name : null;
+}
+
+/** `process.env.NAME`, where NAME is a secret that is granted, or any of them. */
+function secretRead(machine: Machine, node: Oxc.MemberExpression): string | null {
+  const { secret } = machine.grants;
+  const { object } = node;
+  const isEnvironment =
+    object.type === 'MemberExpression' &&
+    !object.computed &&
+    object.property.name === 'env' &&
+    object.object.type === 'Identifier' &&
+    object.object.name === 'process';
+  if (!isEnvironment || Object.keys(secret).length === 0) return null;
+  if (node.computed) return 'process.env';
+  return Object.hasOwn(secret, node.property.name) ? `process.env.${node.property.name}` : null;
 }
 
 /** `Deno.env`, `Deno.version` and the like: parts of `Deno` that lead nowhere. */

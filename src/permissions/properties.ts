@@ -5,6 +5,7 @@ import { argumentsOf, NO_ARGUMENTS, type Machine } from './machine.ts';
 import { keyNames, union } from './store.ts';
 
 const PROTOTYPES_MAX = 30;
+const INDEX = /^\d+$/;
 /** Properties of plain objects that one expression reads one by one. */
 const READS_MAX = 128;
 
@@ -79,7 +80,9 @@ function getFromChain(machine: Machine, start: HeapObject, key: string, self: Va
     const own = store.property(object, key);
     const value = store.read(own);
     const getter = object.getters.get(key);
-    found.push(value, store.read(object.rest));
+    found.push(value);
+    // What is pushed to an array is none of its methods.
+    if (object.shape !== 'array' || INDEX.test(key)) found.push(store.read(object.rest));
     store.read(object.keys);
     if (getter !== undefined) found.push(machine.call(store.read(getter), self, NO_ARGUMENTS, site));
     if (object.shape !== 'external' && !own.definite) found.push(machine.builtin(object, key) ?? NOTHING);

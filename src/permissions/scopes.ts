@@ -17,8 +17,6 @@ export interface Declaration {
 /** Which variable every identifier means; identifiers of globals are absent. */
 export interface Scopes {
   readonly declarationOf: (identifier: SyntaxNode) => Declaration | undefined;
-  /** Functions that say `arguments`. */
-  readonly usesArguments: (node: SyntaxNode) => boolean;
 }
 
 interface Scope {
@@ -30,23 +28,16 @@ interface Scope {
 /** Resolves the identifiers of a program. Blocks have scopes, but share the frame of the code around them. */
 export function resolveScopes(program: Oxc.Program): Scopes {
   const declarations = new Map<SyntaxNode, Declaration>();
-  const withArguments = new Set<SyntaxNode>();
-  const resolver = new Resolver(declarations, withArguments);
+  const resolver = new Resolver(declarations);
   resolver.program(program);
-  return {
-    declarationOf: (identifier) => declarations.get(identifier),
-    usesArguments: (node) => withArguments.has(node),
-  };
+  return { declarationOf: (identifier) => declarations.get(identifier) };
 }
 
 class Resolver {
   readonly #declarations: Map<SyntaxNode, Declaration>;
-  readonly #withArguments: Set<SyntaxNode>;
-  readonly #functions: SyntaxNode[] = [];
 
-  constructor(declarations: Map<SyntaxNode, Declaration>, withArguments: Set<SyntaxNode>) {
+  constructor(declarations: Map<SyntaxNode, Declaration>) {
     this.#declarations = declarations;
-    this.#withArguments = withArguments;
   }
 
   program(program: Oxc.Program): void {
@@ -111,10 +102,6 @@ class Resolver {
   }
 
   #identifier(node: SyntaxNode & { readonly name: string }, scope: Scope): void {
-    if (node.name === 'arguments') {
-      const around = this.#functions.at(-1);
-      if (around !== undefined) this.#withArguments.add(around);
-    }
     for (let at: Scope | null = scope; at !== null; at = at.parent) {
       const declaration = at.names.get(node.name);
       if (declaration === undefined) continue;
@@ -135,13 +122,11 @@ class Resolver {
       hoistVariables(node.body, inner);
       if (node.body.type === 'BlockStatement') declareLexical(node.body.body, inner);
     }
-    if (node.type !== 'ArrowFunctionExpression') this.#functions.push(node);
     if (named.length > 0 && node.id !== null) this.#visit(node.id, inner);
     for (const parameter of node.params) this.#visit(parameter, inner);
     // The body of a function has no scope besides that of its parameters.
     if (node.body?.type === 'BlockStatement') this.#children(node.body, inner);
     else if (node.body !== null) this.#visit(node.body, inner);
-    if (node.type !== 'ArrowFunctionExpression') this.#functions.pop();
   }
 }
 

@@ -20,7 +20,8 @@ export function execute(machine: Machine, node: SyntaxNode, frame: Frame): void 
         if (init === null) continue;
         const value = machine.evaluate(init, frame);
         assign(machine, id, value, frame);
-        if (node.kind === 'using' || node.kind === 'await using') dispose(machine, value, { node: id, frame, path: '' });
+        if (node.kind === 'using' || node.kind === 'await using')
+          dispose(machine, value, { node: id, frame, path: '' });
       }
       return;
     case 'ReturnStatement':
@@ -167,7 +168,7 @@ function executeModule(machine: Machine, node: SyntaxNode, frame: Frame): void {
       for (const { local, exported } of node.specifiers) {
         const name = exported.type === 'Literal' ? exported.value : exported.name;
         if (name === 'default' && local.type !== 'Literal')
-          store.write(exports, machine.evaluate(local as Oxc.Expression, frame));
+          store.write(exports, machine.evaluate(local, frame));
       }
       return;
     case 'ExportAllDeclaration':

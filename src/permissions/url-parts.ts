@@ -14,7 +14,9 @@ export function setUrlPart(machine: Machine, url: HeapObject, part: string, valu
     store.write(
       url.inner,
       new Set(
-        knownTexts(value).map(({ text, whole }) => (whole ? store.constantAtom(text) : store.prefixAtom(text))),
+        knownTexts(value).map(({ text, whole }) =>
+          whole ? store.constantAtom(text) : store.prefixAtom(text),
+        ),
       ),
     );
     return;
@@ -26,7 +28,8 @@ export function setUrlPart(machine: Machine, url: HeapObject, part: string, valu
   for (const { text } of knownTexts(store.read(url.inner))) {
     const origin = ORIGIN.exec(text)?.[0];
     if (origin === undefined) store.write(url.inner, store.primitiveValue);
-    else if (part !== 'pathname') store.write(url.inner, new Set([store.prefixAtom(text.replace(/[?#].*$/, ''))]));
+    else if (part !== 'pathname')
+      store.write(url.inner, new Set([store.prefixAtom(text.replace(/[?#].*$/, ''))]));
     else store.write(url.inner, new Set([store.prefixAtom(`${origin}/`)]));
   }
 }

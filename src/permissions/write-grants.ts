@@ -57,7 +57,8 @@ export function writeGrants(
 
 function apply(text: string, { path, value, insert }: Change, formattingOptions: FormattingOptions): string {
   const list = insert ? findNodeAtLocation(parseTree(text) ?? NO_NODE, path.slice(0, -1)) : undefined;
-  const isOnOneLine = list !== undefined && !text.slice(list.offset, list.offset + list.length).includes('\n');
+  const isOnOneLine =
+    list !== undefined && !text.slice(list.offset, list.offset + list.length).includes('\n');
   if (!isOnOneLine || typeof value !== 'string')
     return applyEdits(text, modify(text, path, value, { formattingOptions, isArrayInsertion: insert }));
   // Formatting would put every item of the list, and all that is around it, on a line of its own.

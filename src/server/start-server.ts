@@ -7,9 +7,9 @@ import {
   verifyToken,
 } from '../control/index.ts';
 import { Catalogue, createDeployer, stagingFolderFor } from '../deploy/index.ts';
+import type { GrantGateOptions } from '../deploy/index.ts';
 import type { Evidence } from '../evidence/index.ts';
 import { compileRoutes, createGateway, findConflicts } from '../gateway/index.ts';
-import { analyseApart } from '../permissions/index.ts';
 import { Pool } from '../pool/index.ts';
 import { buildHarness, createBubblewrapIsolation, createUnsandboxedIsolation } from '../sandbox/index.ts';
 import type { Isolation } from '../sandbox/index.ts';
@@ -87,7 +87,7 @@ async function compose(options: ServerOptions, closers: Closers): Promise<Runnin
     catalogue,
     objects,
     checker: pool,
-    grants: { analyse: analyseApart, missingSecrets: (names) => secrets.missing(PROJECT, names) },
+    grants: { analyse: analyseLazily, missingSecrets: (names) => secrets.missing(PROJECT, names) },
     stagingFolder: stagingFolderFor(state.folder),
     confines: isolation.confines,
     runtime: runtimeVersion(),
@@ -156,6 +156,12 @@ function recordUnsafe(evidence: Evidence, adapter: string): void {
   const reason = 'unsafe-no-sandbox';
   evidence.record({ ...nobody, kind: 'platform.unsafe', severity: 'high', reason, detail: { adapter } });
 }
+
+/** The analyser and its parser are loaded by the first deploy that needs them. */
+const analyseLazily: GrantGateOptions['analyse'] = async (code, options) => {
+  const { analyseApart } = await import('../permissions/index.ts');
+  return analyseApart(code, options);
+};
 
 function urlOf(host: string, port: number): string {
   return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;

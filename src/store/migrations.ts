@@ -1,5 +1,7 @@
-import { sql, type CreateTableBuilder, type Kysely } from 'kysely';
+import { sql, type Kysely } from 'kysely';
+import { addSequence } from './add-sequence.ts';
 import type { Statement, Store } from './port.ts';
+import { sealColumns } from './sealed-columns.ts';
 import type { Tables } from './tables.ts';
 
 /** A step of the schema. Once released it never changes; a new step follows it. */
@@ -15,6 +17,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { number: 2, name: 'vault', statements: createVaultTables },
   { number: 3, name: 'kv, buckets and queues', statements: createCapabilityTables },
   { number: 4, name: 'secrets', statements: createSecretTables },
+  { number: 5, name: 'sealed evidence and deployments', statements: sealColumns },
 ];
 
 function createFirstTables(
@@ -208,14 +211,4 @@ function createSecretTables(
       .addColumn('updated_at', time, (column) => column.notNull())
       .addPrimaryKeyConstraint('secrets_key', ['project', 'name']),
   ];
-}
-
-/** The key of a table whose rows are numbered in the order in which they came; numbers are never used again. */
-function addSequence(
-  table: CreateTableBuilder<string, never>,
-  dialect: Store['dialect'],
-): CreateTableBuilder<string, 'sequence'> {
-  return dialect === 'sqlite'
-    ? table.addColumn('sequence', 'integer', (column) => column.primaryKey().autoIncrement())
-    : table.addColumn('sequence', 'bigint', (column) => column.primaryKey().generatedByDefaultAsIdentity());
 }

@@ -5,10 +5,10 @@ interface DeploymentsTable {
   /** SHA-256, lower-case hex. */
   readonly id: string;
   readonly app: string;
-  /** JSON of the resolved manifest. */
-  readonly manifest: string;
-  /** JSON of the deployed functions. */
-  readonly functions: string;
+  /** JSON of the resolved manifest, sealed. */
+  readonly manifest: Uint8Array;
+  /** JSON of the deployed functions, sealed. */
+  readonly functions: Uint8Array;
   /** Milliseconds since the epoch, as every `_at` and `time` below. */
   readonly created_at: number;
 }
@@ -43,7 +43,8 @@ interface LogsTable {
   readonly deployment: string;
   readonly instance: string | null;
   readonly request: string | null;
-  readonly message: string;
+  /** Sealed. */
+  readonly message: Uint8Array;
 }
 
 interface SecurityEventsTable {
@@ -56,8 +57,8 @@ interface SecurityEventsTable {
   readonly instance: string | null;
   readonly request: string | null;
   readonly reason: string;
-  /** JSON object. */
-  readonly detail: string;
+  /** JSON object, sealed. */
+  readonly detail: Uint8Array;
 }
 
 interface SettingsTable {

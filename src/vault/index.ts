@@ -25,6 +25,8 @@ export { placeOf, sealedVersion } from './format.ts';
 export { plaintextSize, sealedSize } from './stream-cipher.ts';
 export { openText, sealText, sealedColumnPlace, sealedValuesPlace } from './sealed-column.ts';
 export type { SealedColumn, SealedValue, SealedValues } from './sealed-column.ts';
+export { UNSEALED, textSealer } from './text-sealer.ts';
+export type { TextSealer } from './text-sealer.ts';
 export { sealedObjectStore } from './sealed-object-store.ts';
 export type { SealedObjectStore, SealedObjectStoreOptions } from './sealed-object-store.ts';
 export { openFileKeyWrapper } from './wrapper/file-key-wrapper.ts';

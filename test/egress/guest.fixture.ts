@@ -34,6 +34,7 @@ export interface GuestOptions extends Pick<FetchOptions, 'ca' | 'resolver'> {
   readonly code: string;
   readonly grants: Partial<Grants>;
   readonly secrets?: Readonly<Record<string, string>>;
+  readonly vars?: Readonly<Record<string, string>>;
 }
 
 /** A real sandbox that runs the code, with a broker that serves `fetch`, `connect` and `secret`. */
@@ -46,7 +47,13 @@ export async function openGuest(options: GuestOptions): Promise<Guest> {
   const handles = new SecretHandles();
   const { ca, resolver } = options;
   const more = resolver === undefined ? {} : { resolver };
-  const fetch = createFetchCapability({ secrets, evidence, handles, ...more, ...(ca === undefined ? {} : { ca }) });
+  const fetch = createFetchCapability({
+    secrets,
+    evidence,
+    handles,
+    ...more,
+    ...(ca === undefined ? {} : { ca }),
+  });
   const capabilities = [
     fetch,
     createConnectCapability({ evidence, ...more }),
@@ -68,7 +75,7 @@ export async function openGuest(options: GuestOptions): Promise<Guest> {
   const { answer } = await instance.assign({
     name: 'app/code',
     format: 'script',
-    vars: await secretVariables(context, grants, handles, secrets),
+    vars: { ...options.vars, ...(await secretVariables(context, grants, handles, secrets)) },
     bundle,
     codeCache: null,
     memoryBytes: LIMITS.functionMemoryBytesDefault.value,

@@ -13,7 +13,10 @@ const UNSIGNED: ReadonlySet<string> = new Set([
   'x-amzn-trace-id',
 ]);
 /** Payload marks of S3 that cover no bytes of the body, so that it can stream. */
-const OPEN_PAYLOADS: ReadonlySet<string> = new Set(['UNSIGNED-PAYLOAD', 'STREAMING-UNSIGNED-PAYLOAD-TRAILER']);
+const OPEN_PAYLOADS: ReadonlySet<string> = new Set([
+  'UNSIGNED-PAYLOAD',
+  'STREAMING-UNSIGNED-PAYLOAD-TRAILER',
+]);
 
 export interface AwsSigning {
   readonly method: string;
@@ -34,12 +37,23 @@ export interface AwsSigning {
 /** The mark under which the body need not be held, or null when it has to be hashed. Only S3, only with TLS. */
 export function openPayload(fields: readonly Field[], service: string, url: URL): string | null {
   const mark = fieldValue(fields, 'x-amz-content-sha256');
-  return service === 's3' && url.protocol === 'https:' && mark !== null && OPEN_PAYLOADS.has(mark) ? mark : null;
+  return service === 's3' && url.protocol === 'https:' && mark !== null && OPEN_PAYLOADS.has(mark)
+    ? mark
+    : null;
 }
 
 /** The fields without what a client signed with the key it believes in. */
 export function withoutAwsSignature(fields: readonly Field[]): Field[] {
-  return ['authorization', 'x-amz-date', 'date', 'x-amz-security-token'].reduce<Field[]>(withoutField, [...fields]);
+  return ['authorization', 'x-amz-date', 'date', 'x-amz-security-token'].reduce<Field[]>(withoutField, [
+    ...fields,
+  ]);
+}
+
+/** The URL with its path spelled as it is signed, so that a service which signs what it gets agrees as well. */
+export function canonicalUrl(url: URL): URL {
+  const canonical = new URL(url);
+  canonical.pathname = encodedPath(url.pathname);
+  return canonical;
 }
 
 /**
@@ -99,8 +113,15 @@ function canonicalFields(fields: readonly Field[]): [string, string][] {
 
 /** Every service but S3 encodes the path a second time. */
 function canonicalPath(pathname: string, service: string): string {
-  const path = pathname.split('/').map((segment) => encode(decode(segment)));
-  return service === 's3' ? path.join('/') : path.map(encode).join('/');
+  const path = encodedPath(pathname);
+  return service === 's3' ? path : path.split('/').map(encode).join('/');
+}
+
+function encodedPath(pathname: string): string {
+  return pathname
+    .split('/')
+    .map((segment) => encode(decode(segment)))
+    .join('/');
 }
 
 function canonicalQuery(search: string): string {

@@ -4,7 +4,7 @@ import type { FetchGrant } from '../../manifest/index.ts';
 import { HANDLE_PREFIX, SecretHandles, fillTemplate, missingSecret, referencesOf } from '../secret/index.ts';
 import type { HandleOwner, SecretSource } from '../secret/index.ts';
 import type { Field } from './arguments.ts';
-import { openPayload, sha256, signAws, withoutAwsSignature } from './aws-signature.ts';
+import { canonicalUrl, openPayload, sha256, signAws, withoutAwsSignature } from './aws-signature.ts';
 import { fieldValue, withField } from './fields.ts';
 import type { RequestBody } from './request-body.ts';
 
@@ -79,7 +79,9 @@ export async function addCredentials(
   const fill = (template: string): string => fillTemplate(template, values);
   let fields = draft.fields.map(([name, value]): Field => [
     name,
-    replaceHandles(value, (text) => sources.handles.replace(text, owner, (secret) => values.get(secret) ?? null)),
+    replaceHandles(value, (text) =>
+      sources.handles.replace(text, owner, (secret) => values.get(secret) ?? null),
+    ),
   ]);
   const strayHandle = carriesHandle(draft.url, fields);
   for (const [name, template] of Object.entries(grant.header ?? {}))
@@ -88,7 +90,8 @@ export async function addCredentials(
     const pair = `${fill(grant.basic.user)}:${fill(grant.basic.password)}`;
     fields = withField(fields, 'authorization', `Basic ${Buffer.from(pair).toString('base64')}`);
   }
-  const url = withQuery(draft.url, grant.query ?? {}, fill);
+  const filled = withQuery(draft.url, grant.query ?? {}, fill);
+  const url = grant.sign !== undefined && 'aws' in grant.sign ? canonicalUrl(filled) : filled;
   const signed = await sign({ ...draft, url, fields }, grant, values, sources.now());
   return { url, ...signed, values: [...values.values()], strayHandle };
 }
@@ -110,7 +113,11 @@ function carriesHandle(url: URL, fields: readonly Field[]): boolean {
 }
 
 /** The rest of the query keeps its spelling: some services sign it. */
-function withQuery(url: URL, query: Readonly<Record<string, string>>, fill: (template: string) => string): URL {
+function withQuery(
+  url: URL,
+  query: Readonly<Record<string, string>>,
+  fill: (template: string) => string,
+): URL {
   const entries = Object.entries(query);
   if (entries.length === 0) return url;
   const kept = url.search
@@ -142,7 +149,9 @@ async function sign(
   if ('hmac' in how) {
     const { header, secret, algorithm, encoding, prefix = '' } = how.hmac;
     const bytes = await read();
-    const digest = createHmac(algorithm, values.get(secret) ?? '').update(bytes).digest(encoding);
+    const digest = createHmac(algorithm, values.get(secret) ?? '')
+      .update(bytes)
+      .digest(encoding);
     return { fields: withField(draft.fields, header.toLowerCase(), `${prefix}${digest}`), bytes };
   }
   const { region, service } = how.aws;

@@ -257,18 +257,20 @@ export const ITERATOR_METHODS: Readonly<Record<string, Implementation>> = {
   '@@iterator': (_machine, call) => call.self,
   '@@asyncIterator': (_machine, call) => call.self,
   toArray: copy,
-  take: copy,
-  drop: copy,
+  take: (_machine, call) => call.self,
+  drop: (_machine, call) => call.self,
   forEach: (machine, call) => {
     each(machine, call);
     return machine.store.constant(undefined);
   },
-  map: (machine, call) => arrayOf(machine, call, 'map', each(machine, call)),
-  flatMap: (machine, call) =>
-    flat(machine, { ...call, self: arrayOf(machine, call, 'flatMap', each(machine, call)) }),
+  map: (machine, call) => iteratorOf(machine, call, 'map', all(each(machine, call))),
+  flatMap: (machine, call) => {
+    const inner = each(machine, call).flatMap(({ value }) => machine.elements(value, call.site));
+    return iteratorOf(machine, call, 'flatMap', all(inner));
+  },
   filter: (machine, call) => {
     each(machine, call);
-    return copy(machine, call);
+    return call.self;
   },
   find,
   some: test,

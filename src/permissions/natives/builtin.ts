@@ -86,7 +86,8 @@ const ADDRESSES: ReadonlySet<string> = new Set(['url', 'href', 'toString', 'toJS
 function addressValue(machine: Machine, object: HeapObject, key: string): Value {
   const { store } = machine;
   if (key === 'method' && object.shape === 'request') return new Set();
-  if (key === 'searchParams' && object.shape === 'url') setUrlPart(machine, object, key, machine.store.primitiveValue);
+  if (key === 'searchParams' && object.shape === 'url')
+    setUrlPart(machine, object, key, machine.store.primitiveValue);
   if (!ADDRESSES.has(key)) {
     if (key !== 'clone') return store.externalValue;
     return new Set([machine.native('request.clone', (call) => call.self)]);

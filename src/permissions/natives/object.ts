@@ -138,7 +138,12 @@ function groupBy(machine: Machine, call: NativeCall): Value {
   const { store } = machine;
   const elements = machine.elements(argument(call.args, 0), call.site);
   for (const element of elements)
-    machine.call(argument(call.args, 1), NOTHING, { list: [element.value], rest: store.primitiveValue }, call.site);
+    machine.call(
+      argument(call.args, 1),
+      NOTHING,
+      { list: [element.value], rest: store.primitiveValue },
+      call.site,
+    );
   const made = store.allocate(call.site.frame, placeOf(call, 'groups'), 'plain');
   const group = arrayOf(machine, call, 'group', [
     { name: '*', value: union(...elements.map((element) => element.value)) },
