@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { ControlClient, type CallResult } from '../src/client/index.ts';
-import { Secret } from '../src/contract/index.ts';
+import { LIMITS, Secret } from '../src/contract/index.ts';
 import { Home, ServerProcess } from '../tools/server-process.ts';
 import { withId } from './code.ts';
 import type { Target } from './connection.ts';
@@ -101,18 +101,23 @@ export class CordonServer {
     await this.home.json('deploy', folder);
   }
 
-  /** Deploys `count` functions that differ only in their id. Each target is given once. */
-  async deployFleet(place: Workplace, app: string, code: string, count: number): Promise<Fleet> {
-    const names = Array.from({ length: count }, (_, index) => `f${index}`);
-    await this.deploy(
-      place,
-      app,
-      Object.fromEntries(names.map((name) => [name, withId(code, `${app}-${name}`)])),
-    );
-    return new Fleet(
-      this.port,
-      names.map((name) => `/${app}/${name}`),
-    );
+  /** Deploys `count` functions that differ only in their id, in as many apps as the limits on an app ask for. */
+  async deployFleet(place: Workplace, name: string, code: string, count: number): Promise<Fleet> {
+    const bySource = Math.floor(LIMITS.sourceBytesMax.value / 2 / code.length);
+    const perApp = Math.min(LIMITS.functionsPerAppMax.value, Math.max(1, bySource));
+    const paths: string[] = [];
+    for (let first = 0; first < count; first += perApp) {
+      const app = `${name}-${first}`;
+      const size = Math.min(perApp, count - first);
+      const names = Array.from({ length: size }, (_, index) => `f${index}`);
+      await this.deploy(
+        place,
+        app,
+        Object.fromEntries(names.map((fn) => [fn, withId(code, `${app}-${fn}`)])),
+      );
+      paths.push(...names.map((fn) => `/${app}/${fn}`));
+    }
+    return new Fleet(this.port, paths);
   }
 }
 

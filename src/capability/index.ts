@@ -14,5 +14,6 @@ export { createConnectCapability } from './connect/index.ts';
 export type { ConnectOptions } from './connect/index.ts';
 export { createFetchCapability, matchesPattern, parsePattern } from './fetch/index.ts';
 export type { FetchCapability, FetchOptions, FetchTimeouts, UrlPattern } from './fetch/index.ts';
+export { grantedValues } from './granted-values.ts';
 export { SecretHandles, createRedactor, createSecretCapability, secretVariables } from './secret/index.ts';
 export type { HandleOwner, RedactionStream, Redactor, SecretSource } from './secret/index.ts';

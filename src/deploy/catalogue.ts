@@ -1,6 +1,7 @@
 import { CordonError, systemClock, type Clock } from '../contract/index.ts';
 import type { Manifest } from '../manifest/index.ts';
 import type { Store } from '../store/index.ts';
+import type { TextSealer } from '../vault/index.ts';
 import { Deployments, type Stored } from './deployments.ts';
 import type { Alias, Deployment } from './port.ts';
 
@@ -27,6 +28,8 @@ export interface ServedApp {
 
 export interface CatalogueOptions {
   readonly store: Store;
+  /** Seals deployments. Without it they stand in the clear. */
+  readonly sealer?: TextSealer;
   readonly findConflicts: FindConflicts;
   readonly clock?: Clock;
 }
@@ -55,7 +58,7 @@ export class Catalogue {
   }
 
   static async open(options: CatalogueOptions): Promise<Catalogue> {
-    const deployments = new Deployments(options.store);
+    const deployments = new Deployments(options.store, options.sealer);
     const catalogue = new Catalogue(options, deployments);
     const aliases = await deployments.aliases();
     const ids = aliases.flatMap(({ live, canary }) => (canary === null ? [live] : [live, canary.deployment]));

@@ -1,6 +1,15 @@
 import { CordonError } from '../contract/index.ts';
 import type { Manifest } from '../manifest/index.ts';
 import { queryBuilder, type Store, type Write } from '../store/index.ts';
+import {
+  UNSEALED,
+  placeOf,
+  sealedValuesPlace,
+  type SealedPlace,
+  type SealedValue,
+  type TextSealer,
+  type Vault,
+} from '../vault/index.ts';
 import type { Alias, DeployedFunction, Deployment } from './port.ts';
 
 type StoredFunction = Omit<DeployedFunction, 'spec'> & { readonly name: string };
@@ -20,8 +29,9 @@ export interface Stored {
 interface DeploymentRow {
   readonly id: string;
   readonly app: string;
-  readonly manifest: string;
-  readonly functions: string;
+  /** Sealed, as `functions` is. */
+  readonly manifest: Uint8Array;
+  readonly functions: Uint8Array;
   readonly created_at: number;
 }
 
@@ -39,10 +49,13 @@ const IDS_PER_QUERY = 500;
 /** Deployments and aliases in the store. Every change of an alias names the state that it changes. */
 export class Deployments {
   readonly #store: Store;
+  readonly #sealer: TextSealer;
   readonly #db: ReturnType<typeof queryBuilder>;
 
-  constructor(store: Store) {
+  /** `sealer` seals manifests and what is kept of functions. Without it they stand in the clear. */
+  constructor(store: Store, sealer: TextSealer = UNSEALED) {
     this.#store = store;
+    this.#sealer = sealer;
     this.#db = queryBuilder(store.dialect);
   }
 
@@ -50,7 +63,7 @@ export class Deployments {
     const [row] = await this.#rows(
       this.#db.selectFrom('deployments').selectAll().where('id', '=', id).compile(),
     );
-    return row === undefined ? null : fromRow(row);
+    return row === undefined ? null : fromRow(this.#sealer, row);
   }
 
   /** By id, those that exist. */
@@ -61,7 +74,7 @@ export class Deployments {
       const rows = await this.#rows(
         this.#db.selectFrom('deployments').selectAll().where('id', 'in', some).compile(),
       );
-      for (const row of rows) found.set(row.id, fromRow(row).deployment);
+      for (const row of rows) found.set(row.id, (await fromRow(this.#sealer, row)).deployment);
     }
     return found;
   }
@@ -75,7 +88,11 @@ export class Deployments {
       .orderBy('created_at', 'desc')
       .orderBy('id')
       .limit(LIST_MAX);
-    return (await this.#rows(query.compile())).map((row) => fromRow(row).deployment);
+    const listed: Deployment[] = [];
+    for (const row of await this.#rows(query.compile())) {
+      listed.push((await fromRow(this.#sealer, row)).deployment);
+    }
+    return listed;
   }
 
   async aliases(): Promise<Alias[]> {
@@ -93,26 +110,30 @@ export class Deployments {
    * one is given, in one commit. Errors: CORDON_STORE_CONFLICT when the alias is not at `before` any more.
    */
   async commit(before: Alias | null, after: Alias, now: number, added: Stored | null): Promise<void> {
-    const writes = added === null ? [] : [this.#putDeployment(added)];
+    const writes = added === null ? [] : [await this.#putDeployment(added)];
     await this.#store.commit([...writes, this.#moveAlias(before, after, now)]);
   }
 
   /** An id that exists keeps its age; only its code caches are renewed. */
-  #putDeployment({ deployment, runtime }: Stored): Write {
+  async #putDeployment({ deployment, runtime }: Stored): Promise<Write> {
     const functions: StoredFunctions = {
       runtime,
       functions: deployment.functions.map(({ spec, ...rest }) => ({ name: spec.name, ...rest })),
+    };
+    const manifest = JSON.stringify(deployment.manifest);
+    const sealed = {
+      manifest: await this.#sealer.seal(placeIn('manifest', deployment), manifest),
+      functions: await this.#sealer.seal(placeIn('functions', deployment), JSON.stringify(functions)),
     };
     return this.#db
       .insertInto('deployments')
       .values({
         id: deployment.id,
         app: deployment.app,
-        manifest: JSON.stringify(deployment.manifest),
-        functions: JSON.stringify(functions),
+        ...sealed,
         created_at: deployment.createdAt,
       })
-      .onConflict((conflict) => conflict.column('id').doUpdateSet({ functions: JSON.stringify(functions) }))
+      .onConflict((conflict) => conflict.column('id').doUpdateSet({ functions: sealed.functions }))
       .compile();
   }
 
@@ -147,9 +168,61 @@ export class Deployments {
   }
 }
 
-function fromRow(row: DeploymentRow): Stored {
-  const manifest = JSON.parse(row.manifest) as Manifest;
-  const { runtime, functions } = JSON.parse(row.functions) as StoredFunctions;
+type SealedColumn = 'manifest' | 'functions';
+
+/** A deployment opens as itself alone. */
+function placeIn(column: SealedColumn, { app, id }: { readonly app: string; readonly id: string }): string {
+  return placeOf('deployments', column, app, id);
+}
+
+/** Where deployments are sealed, for the rotation of keys. All of them belong to the one project. */
+export function deploymentPlaces(store: Store, vault: Vault, project: string): readonly SealedPlace[] {
+  return (['manifest', 'functions'] as const).map((column) => columnPlace(store, vault, project, column));
+}
+
+function columnPlace(store: Store, vault: Vault, owner: string, column: SealedColumn): SealedPlace {
+  const db = queryBuilder(store.dialect);
+  const select = db.selectFrom('deployments').selectAll();
+  const read = async (query: typeof select): Promise<SealedValue[]> =>
+    (await store.query<DeploymentRow>(query.compile())).map((row) => ({
+      cursor: row.id,
+      place: placeIn(column, row),
+      sealed: row[column],
+    }));
+  return sealedValuesPlace(vault, {
+    name: `deployments.${column}`,
+    async list(project, after, limit) {
+      if (project !== owner) return [];
+      return read(
+        select
+          .where('id', '>', after ?? '')
+          .orderBy('id')
+          .limit(limit),
+      );
+    },
+    async read(project, cursors) {
+      if (project !== owner) return [];
+      return read(select.where('id', 'in', cursors));
+    },
+    async replace(_project, value, next) {
+      const [changed] = await store.commit([
+        db
+          .updateTable('deployments')
+          .set({ [column]: next })
+          .where('id', '=', value.cursor)
+          .where(column, '=', value.sealed)
+          .compile(),
+      ]);
+      return changed === 1;
+    },
+  });
+}
+
+async function fromRow(sealer: TextSealer, row: DeploymentRow): Promise<Stored> {
+  const manifest = JSON.parse(await sealer.open(placeIn('manifest', row), row.manifest)) as Manifest;
+  const { runtime, functions } = JSON.parse(
+    await sealer.open(placeIn('functions', row), row.functions),
+  ) as StoredFunctions;
   // The specification is the manifest's own object, so that it is in memory once.
   const specs = new Map(manifest.functions.map((spec) => [spec.name, spec]));
   return {

@@ -9,6 +9,7 @@ export { createDeployer } from './deploy.ts';
 export type { Deployer, DeployerOptions, DeployResult } from './deploy.ts';
 export { Catalogue } from './catalogue.ts';
 export type { CatalogueOptions, FindConflicts, RouteClash, ServedApp } from './catalogue.ts';
+export { deploymentPlaces } from './deployments.ts';
 export { mapStack } from './source-places.ts';
 export { stagingFolderFor } from './staging.ts';
 export type { BuildProblem } from './build-errors.ts';

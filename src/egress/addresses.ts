@@ -47,7 +47,7 @@ export function judgeAddress(text: string, unsafePrivate: boolean): AddressVerdi
   const range = address.range();
   if (PRIVATE_RANGES.has(range)) return unsafePrivate ? { allowed: true } : { allowed: false, range };
   if (range !== 'unicast') return { allowed: false, range };
-  if (address instanceof ipaddr.IPv6 && !address.match(PUBLIC_IPV6 as [ipaddr.IPv6, number]))
+  if (address instanceof ipaddr.IPv6 && !address.match(PUBLIC_IPV6))
     return { allowed: false, range: 'reserved' };
   return { allowed: true };
 }

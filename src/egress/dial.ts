@@ -67,7 +67,7 @@ export function guardedConnector(guard: Guard, options: ConnectorOptions): build
     try {
       guard.checkHost(target.hostname);
     } catch (thrown) {
-      process.nextTick(callback, thrown as Error, null);
+      process.nextTick(callback, thrown, null);
       return;
     }
     base(target, (error, socket) => {
@@ -101,12 +101,15 @@ const TOO_LARGE: ReadonlySet<string> = new Set([
 
 /** Whatever connecting or speaking HTTP throws, as an error that code in a sandbox may see. */
 export function asEgressError(thrown: unknown, host: string): Error {
-  if (thrown instanceof CordonError || (thrown instanceof Error && thrown.name === 'AbortError')) return thrown;
+  if (thrown instanceof CordonError || (thrown instanceof Error && thrown.name === 'AbortError'))
+    return thrown;
   const code = errorCode(thrown);
   if (TIMEOUTS.has(code))
     return new CordonError('CORDON_EGRESS_TIMEOUT', `${host} did not answer in time.`, { cause: thrown });
   if (TOO_LARGE.has(code))
-    return new CordonError('CORDON_EGRESS_TOO_LARGE', `The headers of ${host} are too large.`, { cause: thrown });
+    return new CordonError('CORDON_EGRESS_TOO_LARGE', `The headers of ${host} are too large.`, {
+      cause: thrown,
+    });
   // The code alone: a message may hold addresses, headers or parts of the body.
   const why = code === '' ? '' : ` (${code})`;
   return new CordonError('CORDON_EGRESS_FAILED', `The request to ${host} failed${why}.`, { cause: thrown });

@@ -1,3 +1,4 @@
+import type { LookupOptions } from 'node:dns';
 import { isIPv6 } from 'node:net';
 import type { LookupFunction, Socket } from 'node:net';
 import { CordonError, LIMITS } from '../contract/index.ts';
@@ -28,18 +29,12 @@ export class Guard {
 
   /** For `net.connect` and `tls.connect`. It is not asked about a host that is an address: see `checkHost`. */
   readonly lookup: LookupFunction = (name, options, callback) => {
-    this.addressesOf(name).then(
-      (addresses) => {
-        const found = addresses
-          .map((address) => ({ address, family: isIPv6(address) ? 6 : 4 }))
-          .filter(({ family }) => !options.family || options.family === family);
-        const [first] = found;
-        if (options.all === true) callback(null, found);
-        else if (first === undefined) callback(failed(name), '');
-        else callback(null, first.address, first.family);
-      },
-      (error: unknown) => callback(error as NodeJS.ErrnoException, ''),
-    );
+    void this.#lookUp(name, options.family).then((found) => {
+      // In a turn of its own: what the caller throws is not an error of the lookup.
+      if (found instanceof Error) process.nextTick(callback, found, '');
+      else if (options.all === true) process.nextTick(callback, null, found);
+      else process.nextTick(callback, null, found[0]?.address, found[0]?.family);
+    });
   };
 
   /** Errors: CORDON_EGRESS_DENIED when the host is an address and not an allowed one. */
@@ -60,6 +55,21 @@ export class Guard {
     // One address that is not allowed condemns all: a public name has no business in a private network.
     for (const address of addresses) this.#check(name, address);
     return addresses;
+  }
+
+  /** Addresses of one family, or of both; an error rather than none. Never rejects. */
+  async #lookUp(
+    name: string,
+    family: LookupOptions['family'],
+  ): Promise<readonly { readonly address: string; readonly family: 4 | 6 }[] | Error> {
+    try {
+      const found = (await this.addressesOf(name))
+        .map((address) => ({ address, family: isIPv6(address) ? (6 as const) : (4 as const) }))
+        .filter((one) => !family || family === one.family || family === `IPv${one.family}`);
+      return found.length === 0 ? failed(name) : found;
+    } catch (thrown) {
+      return thrown instanceof Error ? thrown : failed(name, thrown);
+    }
   }
 
   async #resolve(name: string): Promise<readonly string[]> {

@@ -1,10 +1,12 @@
 import { LIMITS } from '../contract/index.ts';
 import { queryBuilder, type Statement, type Store, type Tables, type Write } from '../store/index.ts';
+import { UNSEALED, type SealedPlace, type TextSealer, type Vault } from '../vault/index.ts';
 import type { LogLine, LogQuery, SecurityEvent, SecurityEventKind } from './port.ts';
+import { openRow, sealRow, sealedRowsPlace, type SealedRows } from './sealed-rows.ts';
 
 export type Numbered<T> = T & { readonly sequence: number };
 
-/** A security event as it is stored: its detail is JSON text. */
+/** A security event whose detail is JSON text. */
 export type EventRow = Omit<SecurityEvent, 'detail'> & { readonly detail: string };
 
 type EvidenceTable = 'logs' | 'security_events';
@@ -38,6 +40,26 @@ const EVENT_COLUMNS = [
   'detail',
 ] as const satisfies readonly (keyof Tables['security_events'] & keyof Numbered<EventRow>)[];
 
+/** A line and an event as they are stored. */
+type StoredLine = Omit<Numbered<LogLine>, 'message'> & { readonly message: Uint8Array };
+type StoredEvent = Omit<Numbered<EventRow>, 'detail'> & { readonly detail: Uint8Array };
+
+const LINES: SealedRows = {
+  table: 'logs',
+  column: 'message',
+  others: LINE_COLUMNS.filter((name) => name !== 'message'),
+};
+const EVENTS: SealedRows = {
+  table: 'security_events',
+  column: 'detail',
+  others: EVENT_COLUMNS.filter((name) => name !== 'detail'),
+};
+
+/** Where evidence is sealed, for the rotation of keys. All of it belongs to the one project. */
+export function evidencePlaces(store: Store, vault: Vault, project: string): readonly SealedPlace[] {
+  return [LINES, EVENTS].map((rows) => sealedRowsPlace(store, vault, project, rows));
+}
+
 /** How many rows are kept. */
 interface Retention {
   readonly logRowsMax: number;
@@ -52,13 +74,15 @@ const RETENTION: Retention = {
 /** The tables of evidence. It numbers the rows, so it has to be the only one that writes them. */
 export class EvidenceTables {
   readonly #store: Store;
+  readonly #sealer: TextSealer;
   readonly #retention: Retention;
   readonly #insertLine: string;
   readonly #insertEvent: string;
   #last: Readonly<Record<EvidenceTable, number>> | null = null;
 
-  constructor(store: Store, retention: Retention = RETENTION) {
+  constructor(store: Store, sealer: TextSealer = UNSEALED, retention: Retention = RETENTION) {
     this.#store = store;
+    this.#sealer = sealer;
     this.#retention = retention;
     // Compiled once: for each row it would cost more than the row.
     const db = queryBuilder(store.dialect);
@@ -72,11 +96,19 @@ export class EvidenceTables {
     const numberedLines = number(lines, last.logs);
     const numberedEvents = number(events, last.security_events);
     const next = { logs: last.logs + lines.length, security_events: last.security_events + events.length };
+    const storedLines: StoredLine[] = [];
+    for (const line of numberedLines) {
+      storedLines.push({ ...line, message: await sealRow(this.#sealer, LINES, { ...line }) });
+    }
+    const storedEvents: StoredEvent[] = [];
+    for (const event of numberedEvents) {
+      storedEvents.push({ ...event, detail: await sealRow(this.#sealer, EVENTS, { ...event }) });
+    }
     // Until the store says that they stand, their numbers are not taken for used.
     this.#last = null;
     await this.#store.commit([
-      ...numberedLines.map((line) => insert(this.#insertLine, LINE_COLUMNS, line)),
-      ...numberedEvents.map((event) => insert(this.#insertEvent, EVENT_COLUMNS, event)),
+      ...storedLines.map((line) => insert(this.#insertLine, LINE_COLUMNS, line)),
+      ...storedEvents.map((event) => insert(this.#insertEvent, EVENT_COLUMNS, event)),
       this.#trim('logs', next.logs - this.#retention.logRowsMax),
       this.#trim('security_events', next.security_events - this.#retention.eventRowsMax),
     ]);
@@ -95,12 +127,9 @@ export class EvidenceTables {
     if (query.request !== undefined) select = select.where('request', '=', query.request);
     if (query.instance !== undefined) select = select.where('instance', '=', query.instance);
     if (query.after !== undefined) {
-      return this.#store.query(
-        select.where('sequence', '>', query.after).orderBy('sequence', 'asc').compile(),
-      );
+      return this.#lines(select.where('sequence', '>', query.after).orderBy('sequence', 'asc').compile());
     }
-    const newest = await this.#store.query<Numbered<LogLine>>(select.orderBy('sequence', 'desc').compile());
-    return newest.reverse();
+    return (await this.#lines(select.orderBy('sequence', 'desc').compile())).reverse();
   }
 
   /** Oldest first: those after `after`, or without it the newest. */
@@ -114,13 +143,29 @@ export class EvidenceTables {
       .select(EVENT_COLUMNS)
       .limit(limitOf(query));
     if (query.kind !== undefined) select = select.where('kind', '=', query.kind);
-    const rows = await this.#store.query<Numbered<EventRow>>(
+    const rows = await this.#store.query<StoredEvent>(
       query.after === undefined
         ? select.orderBy('sequence', 'desc').compile()
         : select.where('sequence', '>', query.after).orderBy('sequence', 'asc').compile(),
     );
-    const events = rows.map((row) => ({ ...row, detail: JSON.parse(row.detail) as SecurityEvent['detail'] }));
+    const events: Numbered<SecurityEvent>[] = [];
+    for (const row of rows) {
+      const { detail, ...rest } = row;
+      const { text, isOpen } = await openRow(this.#sealer, EVENTS, rest, detail);
+      events.push({
+        ...rest,
+        detail: isOpen ? (JSON.parse(text) as SecurityEvent['detail']) : { unreadable: text },
+      });
+    }
     return query.after === undefined ? events.reverse() : events;
+  }
+
+  async #lines(select: Statement): Promise<Numbered<LogLine>[]> {
+    const lines: Numbered<LogLine>[] = [];
+    for (const { message, ...rest } of await this.#store.query<StoredLine>(select)) {
+      lines.push({ ...rest, message: (await openRow(this.#sealer, LINES, rest, message)).text });
+    }
+    return lines;
   }
 
   async #readLast(): Promise<Readonly<Record<EvidenceTable, number>>> {

@@ -268,7 +268,7 @@ test('drops past its bound while the store fails, and says how much was lost', a
 });
 
 test('keeps the newest rows, and no more than its bound', async () => {
-  const tables = new EvidenceTables(store, { logRowsMax: 5, eventRowsMax: 2 });
+  const tables = new EvidenceTables(store, undefined, { logRowsMax: 5, eventRowsMax: 2 });
   const time = clock.now();
   for (let index = 0; index < 6; index += 1) {
     await tables.write(

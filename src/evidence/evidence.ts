@@ -1,5 +1,6 @@
 import { LIMITS, systemClock, toCordonError, type Clock, type CordonError } from '../contract/index.ts';
 import type { Store } from '../store/index.ts';
+import type { TextSealer } from '../vault/index.ts';
 import { BoundedBuffer } from './bounded-buffer.ts';
 import { detailText } from './detail.ts';
 import { LineRate } from './line-rate.ts';
@@ -10,6 +11,8 @@ import { EvidenceTables, type EventRow, type Numbered } from './evidence-tables.
 export interface EvidenceOptions {
   readonly store: Store;
   readonly clock?: Clock;
+  /** Seals messages and details, bound to the rest of their rows. Without it they stand in the clear. */
+  readonly sealer?: TextSealer;
   /** Told when writing fails, and with null when it works again. */
   readonly onStoreHealth?: (failure: CordonError | null) => void;
 }
@@ -45,7 +48,7 @@ class StoreEvidence implements Evidence {
 
   constructor(options: EvidenceOptions) {
     this.#clock = options.clock ?? systemClock;
-    this.#tables = new EvidenceTables(options.store);
+    this.#tables = new EvidenceTables(options.store, options.sealer);
     this.#onStoreHealth = options.onStoreHealth ?? (() => undefined);
     this.#guests = new LineRate(LIMITS.logBytesPerSecondMax.value, this.#clock);
   }

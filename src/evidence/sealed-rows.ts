@@ -36,11 +36,11 @@ function placeIn({ table, column, others }: SealedRows, row: Readonly<Record<str
   );
 }
 
-export async function sealRow(
+export function sealRow(
   sealer: TextSealer,
   rows: SealedRows,
   row: Readonly<Record<string, Cell>>,
-): Promise<Uint8Array> {
+): Uint8Array | Promise<Uint8Array> {
   return sealer.seal(placeIn(rows, row), String(row[rows.column]));
 }
 
@@ -65,12 +65,7 @@ export async function openRow(
 type StoredRow = Readonly<Record<string, Cell | Uint8Array>> & { readonly sequence: number | string };
 
 /** The sealed column of a table of evidence, for the rotation of keys. `owner` is the project that all rows belong to. */
-export function sealedRowsPlace(
-  store: Store,
-  vault: Vault,
-  owner: string,
-  rows: SealedRows,
-): SealedPlace {
+export function sealedRowsPlace(store: Store, vault: Vault, owner: string, rows: SealedRows): SealedPlace {
   const { table, column } = rows;
   const db = queryBuilder(store.dialect);
   // One of the two stands for both: what differs between them is not touched here.
@@ -88,7 +83,12 @@ export function sealedRowsPlace(
     name: `${table}.${column}`,
     async list(project, after, limit) {
       if (project !== owner) return [];
-      return read(select.where('sequence', '>', Number(after ?? 0)).orderBy('sequence').limit(limit));
+      return read(
+        select
+          .where('sequence', '>', Number(after ?? 0))
+          .orderBy('sequence')
+          .limit(limit),
+      );
     },
     async read(project, cursors) {
       if (project !== owner) return [];

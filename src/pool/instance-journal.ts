@@ -1,3 +1,5 @@
+import { createRedactor } from '../capability/index.ts';
+import type { Redactor } from '../capability/index.ts';
 import type { DeployedFunction, Deployment } from '../deploy/index.ts';
 import type { Evidence, LogLevel, SecurityEvent } from '../evidence/index.ts';
 import type { SandboxExit } from '../sandbox/index.ts';
@@ -13,12 +15,19 @@ export class InstanceJournal {
   readonly #deployment: string;
   readonly #timeMs: number;
   #denials = 0;
+  /** Null while there is nothing to hide. */
+  #redactor: Redactor | null = null;
 
   constructor(evidence: Evidence, deployment: Deployment, fn: DeployedFunction, instance: string) {
     this.#evidence = evidence;
     this.#place = { app: deployment.app, function: fn.spec.name, instance };
     this.#deployment = deployment.id.slice(0, DEPLOYMENT_CHARACTERS);
     this.#timeMs = fn.spec.limits.timeMs;
+  }
+
+  /** From now on these values, however encoded, do not stand in what is recorded. */
+  hide(values: readonly string[]): void {
+    if (values.length > 0) this.#redactor = createRedactor(values);
   }
 
   /** A line of the function's own code. */
@@ -35,7 +44,7 @@ export class InstanceJournal {
     this.#denials += 1;
     if (this.#denials > DENIALS_RECORDED_MAX) return;
     this.#record('sandbox.escape_attempt', 'medium', 'sandbox.denied', request, {
-      what,
+      what: this.#clean(what),
       reportedBy: 'guest',
     });
   }
@@ -47,13 +56,19 @@ export class InstanceJournal {
   }
 
   ended(exit: SandboxExit): void {
-    if (exit.reason === 'memory') this.#record('sandbox.memory', 'low', 'exit.memory', null, { ...exit });
-    if (exit.reason === 'syscall') this.#record('sandbox.syscall', 'high', 'exit.syscall', null, { ...exit });
+    const detail = { ...exit, stderr: this.#clean(exit.stderr) };
+    if (exit.reason === 'memory') this.#record('sandbox.memory', 'low', 'exit.memory', null, detail);
+    if (exit.reason === 'syscall') this.#record('sandbox.syscall', 'high', 'exit.syscall', null, detail);
     if (exit.reason === 'killed') return;
     this.#log('error', 'platform', `The instance ended: ${exit.reason}. ${exit.stderr}`.trim(), null);
   }
 
-  #log(level: LogLevel, source: 'platform' | 'function', message: string, request: string | null): void {
+  #clean(text: string): string {
+    return this.#redactor === null ? text : this.#redactor.redact(text);
+  }
+
+  #log(level: LogLevel, source: 'platform' | 'function', text: string, request: string | null): void {
+    const message = this.#clean(text);
     this.#evidence.log({ ...this.#place, level, source, deployment: this.#deployment, request, message });
   }
 

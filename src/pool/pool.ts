@@ -33,6 +33,8 @@ export interface PoolOptions {
   readonly broker?: Broker;
   /** Values of `env` besides `vars`, such as handles of secrets. Default: none. */
   readonly variables?: (context: CallerContext) => Promise<Readonly<Record<string, string>>>;
+  /** Values that may not stand in what is recorded about a function. Default: none. */
+  readonly confidential?: (context: CallerContext) => Promise<readonly string[]>;
   /** Owner of what functions store. Default `default`. */
   readonly project?: string;
   /** Anonymous sandboxes kept warm. Default `LIMITS.poolSize`. */
@@ -71,7 +73,8 @@ export class Pool implements Dispatcher, BundleChecker, FunctionPoolHost {
   readonly #evidence: Evidence;
   readonly #idleMs: number;
   readonly #broker: Broker | null;
-  readonly #variables: NonNullable<PoolOptions['variables']> | null;
+  readonly #variables: NonNullable<PoolOptions['variables']>;
+  readonly #confidential: NonNullable<PoolOptions['confidential']>;
   readonly #callers: Callers;
   readonly #functions = new Map<DeployedFunction, FunctionPool>();
   readonly #reaper: NodeJS.Timeout;
@@ -86,7 +89,8 @@ export class Pool implements Dispatcher, BundleChecker, FunctionPoolHost {
     this.#evidence = options.evidence;
     this.#idleMs = options.idleMs ?? LIMITS.instanceIdleMs.value;
     this.#broker = options.broker ?? null;
-    this.#variables = options.variables ?? null;
+    this.#variables = options.variables ?? (() => Promise.resolve({}));
+    this.#confidential = options.confidential ?? (() => Promise.resolve([]));
     this.#callers = new Callers(options.project ?? DEFAULT_PROJECT, this);
     this.#reaper = setInterval(() => this.#reap(), REAP_INTERVAL_MS);
     this.#reaper.unref();
@@ -185,10 +189,15 @@ export class Pool implements Dispatcher, BundleChecker, FunctionPoolHost {
         this.#anonymous.take(fn.spec.limits.memoryBytes),
       ]);
       instance = taken;
-      instance.observe(this.#observer(deployment, fn, pool, instance));
+      const journal = new InstanceJournal(this.#evidence, deployment, fn, instance.id);
+      instance.observe(this.#observer(fn, pool, instance, journal));
       const context = this.#callers.contextOf(deployment, fn, instance.id);
       if (this.#broker !== null) instance.serveCalls(this.#broker.opener(context));
-      const variables = this.#variables === null ? {} : await this.#variables(context);
+      const [variables, confidential] = await Promise.all([
+        this.#variables(context),
+        this.#confidential(context),
+      ]);
+      journal.hide(confidential);
       const assignment = {
         name: `${deployment.app}/${fn.spec.name}`,
         format: fn.format,
@@ -227,12 +236,11 @@ export class Pool implements Dispatcher, BundleChecker, FunctionPoolHost {
   }
 
   #observer(
-    deployment: Deployment,
     fn: DeployedFunction,
     pool: FunctionPool,
     instance: Instance,
+    journal: InstanceJournal,
   ): InstanceObserver {
-    const journal = new InstanceJournal(this.#evidence, deployment, fn, instance.id);
     return {
       log: (level, message, request) => journal.said(level, message, request),
       threw: (stack, request) =>

@@ -5,6 +5,7 @@ import {
   createConnectCapability,
   createFetchCapability,
   createSecretCapability,
+  grantedValues,
   openStorageCapabilities,
   secretVariables,
 } from '../capability/index.ts';
@@ -20,6 +21,8 @@ export interface Capabilities {
   readonly storage: StorageCapabilities;
   /** What stands in `env` for secrets. */
   variables(context: CallerContext): Promise<Readonly<Record<string, string>>>;
+  /** What may not stand in a log: the values of the secrets that are granted. */
+  confidential(context: CallerContext): Promise<readonly string[]>;
 }
 
 /** `services` finds functions for each other; it is asked at each call, so it may come to be later. */
@@ -48,5 +51,6 @@ export async function openCapabilities(
     meter,
     storage,
     variables: (context) => secretVariables(context, context.grants, handles, secrets),
+    confidential: (context) => grantedValues(context, secrets),
   };
 }

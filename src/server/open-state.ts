@@ -5,29 +5,29 @@ import { createEvidence, createServerLog } from '../evidence/index.ts';
 import type { Evidence } from '../evidence/index.ts';
 import { openFileObjectStore, openFileStreamedObjects } from '../object/index.ts';
 import type { StreamedObjects } from '../object/index.ts';
-import { SecretStore, openMasterKeyFile } from '../secrets/index.ts';
+import { SecretStore } from '../secrets/index.ts';
 import type { MasterKeyFile } from '../secrets/index.ts';
 import { openDataFolder, openSqliteStore } from '../store/index.ts';
 import type { Store } from '../store/index.ts';
-import { openVault, sealedObjectStore, takeEnvironmentKeyWrapper } from '../vault/index.ts';
-import type { SealedObjectStore, Vault } from '../vault/index.ts';
+import { openVault, sealedObjectStore, textSealer } from '../vault/index.ts';
+import type { SealedObjectStore, TextSealer, Vault } from '../vault/index.ts';
 import type { Closers } from './closers.ts';
-
-const MASTER_KEY_VARIABLE = 'CORDON_MASTER_KEY';
-const MASTER_KEY_FILE = 'master.key';
+import { openMasterKey } from './master-key.ts';
 
 /** What a server keeps, all of it sealed under the master key. */
 export interface State {
   readonly folder: string;
   readonly store: Store;
   readonly vault: Vault;
+  /** For texts in rows. */
+  readonly sealer: TextSealer;
   readonly secrets: SecretStore;
   /** Bundles and what belongs to them. */
   readonly objects: SealedObjectStore;
   /** Contents of buckets, and values too large for a row. */
   readonly streamed: StreamedObjects;
   readonly evidence: Evidence;
-  /** Null where the master key comes from the environment. */
+  /** Null where the master key is not a file of Cordon's own. */
   readonly masterKey: MasterKeyFile | null;
 }
 
@@ -38,12 +38,11 @@ export async function openState(directory: string, closers: Closers): Promise<St
   closers.add(() => folder.close());
   const store = await openSqliteStore({ path: folder.storePath });
   closers.add(() => store.close());
-  const masterKey = await masterKeyOf(store, folder.path);
-  const wrapper = masterKey?.wrapper ?? takeEnvironmentKeyWrapper(process.env);
+  const { wrapper, previousWrappers, file } = await openMasterKey(store, folder.path, process.env);
   const vault = await openVault({
     store,
     wrapper,
-    previousWrappers: masterKey?.previousWrappers ?? [],
+    previousWrappers,
     clock: systemClock,
   });
   const objects = sealedObjectStore({
@@ -53,9 +52,11 @@ export async function openState(directory: string, closers: Closers): Promise<St
     project: PROJECT,
   });
   const streamed = await openFileStreamedObjects({ path: join(folder.path, 'streamed') });
+  const sealer = textSealer(vault, PROJECT);
   const evidence = createEvidence({
     store,
     clock: systemClock,
+    sealer,
     onStoreHealth: (err) => {
       if (err === null) log.info({}, 'Evidence is written again.');
       else log.error({ err }, 'Evidence cannot be written; it waits.');
@@ -65,15 +66,5 @@ export async function openState(directory: string, closers: Closers): Promise<St
     evidence.flush().catch((err: unknown) => log.error({ err }, 'The last evidence could not be written.')),
   );
   const secrets = new SecretStore({ store, vault, clock: systemClock });
-  return { folder: folder.path, store, vault, secrets, objects, streamed, evidence, masterKey };
-}
-
-/** The file of the master key; null when the environment holds the key. Made only while nothing is sealed. */
-async function masterKeyOf(store: Store, folder: string): Promise<MasterKeyFile | null> {
-  if (process.env[MASTER_KEY_VARIABLE] !== undefined) return null;
-  const [row] = await store.query<{ keys: number }>({
-    sql: 'SELECT count(*) AS keys FROM data_keys',
-    parameters: [],
-  });
-  return openMasterKeyFile({ path: join(folder, MASTER_KEY_FILE), create: Number(row?.keys ?? 0) === 0 });
+  return { folder: folder.path, store, vault, sealer, secrets, objects, streamed, evidence, masterKey: file };
 }

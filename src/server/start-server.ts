@@ -6,9 +6,9 @@ import {
   ensureFirstToken,
   verifyToken,
 } from '../control/index.ts';
-import { Catalogue, createDeployer, stagingFolderFor } from '../deploy/index.ts';
+import { Catalogue, createDeployer, deploymentPlaces, stagingFolderFor } from '../deploy/index.ts';
 import type { GrantGateOptions } from '../deploy/index.ts';
-import type { Evidence } from '../evidence/index.ts';
+import { evidencePlaces, type Evidence } from '../evidence/index.ts';
 import { compileRoutes, createGateway, findConflicts } from '../gateway/index.ts';
 import { Pool } from '../pool/index.ts';
 import { buildHarness, createBubblewrapIsolation, createUnsandboxedIsolation } from '../sandbox/index.ts';
@@ -73,15 +73,15 @@ async function compose(options: ServerOptions, closers: Closers): Promise<Runnin
   const { store, objects, evidence, vault, secrets } = state;
   const isolation = await isolating;
 
-  const { broker, meter, storage, variables } = await openCapabilities(state, () => pool.services, closers);
+  const { meter, storage, ...serving } = await openCapabilities(state, () => pool.services, closers);
   const size = options.poolSize ?? LIMITS.poolSize.value;
-  const pool = new Pool({ isolation, objects, evidence, broker, variables, project: PROJECT, size });
+  const pool = new Pool({ isolation, objects, evidence, ...serving, project: PROJECT, size });
   closers.add(() => pool.close());
   const warm = pool.open();
   warm.catch(() => undefined);
   if (!isolation.confines) recordUnsafe(evidence, isolation.name);
 
-  const catalogue = await Catalogue.open({ store, findConflicts, clock });
+  const catalogue = await Catalogue.open({ store, sealer: state.sealer, findConflicts, clock });
   const releases = new Releases(catalogue, pool, compileRoutes);
   const deployer = await createDeployer({
     catalogue,
@@ -94,7 +94,13 @@ async function compose(options: ServerOptions, closers: Closers): Promise<Runnin
     clock,
   });
   closers.add(() => deployer.close());
-  const places = [secrets.place, objects.place, ...storage.sealedPlaces(vault)];
+  const places = [
+    secrets.place,
+    objects.place,
+    ...storage.sealedPlaces(vault),
+    ...evidencePlaces(store, vault, PROJECT),
+    ...deploymentPlaces(store, vault, PROJECT),
+  ];
   const keys = new KeyRotation({ store, vault, places, master: state.masterKey, clock });
   closers.add(() => keys.close());
 

@@ -23,7 +23,9 @@ interface TlsOptions {
 }
 
 interface Tls {
-  connect(options: Readonly<Record<string, unknown>>): NodeDuplex & { readonly alpnProtocol?: string | false };
+  connect(
+    options: Readonly<Record<string, unknown>>,
+  ): NodeDuplex & { readonly alpnProtocol?: string | false };
 }
 
 interface Net {
@@ -134,7 +136,7 @@ class TunnelConnection {
     return new Promise((resolve, reject) => {
       this.#socket.write(new Uint8Array(bytes), (error) => {
         if (error === undefined || error === null) resolve(bytes.byteLength);
-        else reject(error as Error);
+        else reject(error);
       });
     });
   }
@@ -172,7 +174,7 @@ class TunnelConnection {
       const chunk = this.#socket.read();
       if (chunk !== null) return chunk;
       if (this.#socket.readableEnded) return null;
-      if (this.#socket.destroyed) throw this.#socket.errored ?? new Error('The connection was closed.');
+      if (this.#socket.destroyed) throw closedError(this.#socket.errored);
       await new Promise<void>((resolve) => {
         const events = ['readable', 'end', 'close'];
         const wake = (): void => {
@@ -183,4 +185,8 @@ class TunnelConnection {
       });
     }
   }
+}
+
+function closedError(cause: unknown): Error {
+  return cause instanceof Error ? cause : new Error('The connection was closed.');
 }

@@ -32,7 +32,8 @@ export function asPlainStream(socket: unknown): unknown {
   const { Duplex } = builtin<StreamModule>('node:stream');
   const plain = new Duplex({
     read: () => void source.resume(),
-    write: (chunk: Uint8Array, _encoding: string, callback: StreamCallback) => void source.write(chunk, callback),
+    write: (chunk: Uint8Array, _encoding: string, callback: StreamCallback) =>
+      void source.write(chunk, callback),
     final: (callback: StreamCallback) => {
       source.end();
       callback();
@@ -105,6 +106,8 @@ export function openTunnel(socket: TunnelSocket, caller: GuestCaller, target: Co
 
 function toBytes(chunk: Uint8Array | string, encoding: string): Uint8Array {
   if (typeof chunk !== 'string') return chunk;
-  const { Buffer } = globalThis as unknown as { Buffer: { from(text: string, encoding: string): Uint8Array } };
+  const { Buffer } = globalThis as unknown as {
+    Buffer: { from(text: string, encoding: string): Uint8Array };
+  };
   return Buffer.from(chunk, encoding);
 }

@@ -26,7 +26,8 @@ function patchNet(net: Record<string, unknown>, caller: GuestCaller): void {
     if (options['path'] !== undefined || !Number.isInteger(port)) return native.apply(this, args);
     const socket = this as TunnelSocket;
     if (listener !== null) socket.once('connect', listener);
-    const host = typeof options['host'] === 'string' && options['host'] !== '' ? options['host'] : 'localhost';
+    const host =
+      typeof options['host'] === 'string' && options['host'] !== '' ? options['host'] : 'localhost';
     openTunnel(socket, caller, { host, port });
     return socket;
   };
@@ -41,9 +42,9 @@ function patchTls(tls: Record<string, unknown>): void {
     if (options['socket'] !== undefined)
       return native(withServerName({ ...options, socket: asPlainStream(options['socket']) }), ...listeners);
     // The module's own exports, so that its patch is there.
-    const { connect } = builtin<{ connect(options: Options): unknown }>('node:net');
+    const net = builtin<{ connect(options: Options): unknown }>('node:net');
     const host = options['host'] ?? 'localhost';
-    const socket = asPlainStream(connect({ host, port: options['port'] }));
+    const socket = asPlainStream(net.connect({ host, port: options['port'] }));
     return native(withServerName({ ...options, host, socket }), ...listeners);
   };
 }
@@ -66,7 +67,8 @@ function readArguments(args: readonly unknown[]): {
   const options: Record<string, unknown> = {};
   for (const [index, argument] of flat.entries()) {
     if (typeof argument === 'object' && argument !== null) Object.assign(options, argument);
-    else if (index === 0 && typeof argument === 'string' && !/^\d+$/.test(argument)) options['path'] = argument;
+    else if (index === 0 && typeof argument === 'string' && !/^\d+$/.test(argument))
+      options['path'] = argument;
     else if (index === 0) options['port'] = argument;
     else if (typeof argument === 'string') options['host'] = argument;
   }

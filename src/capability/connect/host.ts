@@ -76,8 +76,7 @@ function findGrant(
 
 function decide(grants: readonly ConnectGrant[], call: GuestCall): Decision {
   const target = readTarget(call);
-  if (target === null)
-    return { outcome: 'deny', resource: 'connect', rule: 'connect.arguments', hint: '' };
+  if (target === null) return { outcome: 'deny', resource: 'connect', rule: 'connect.arguments', hint: '' };
   const to = `${target.host}:${target.port}`;
   const found = findGrant(grants, target);
   if (found !== null) return { outcome: 'allow', resource: `connect:${to}`, rule: found.rule, hint: '' };
@@ -156,7 +155,8 @@ class Tunnel implements CallHandler {
     });
     socket.on('error', (error) => this.#fail(error));
     socket.on('close', () => {
-      if (!this.#over) this.#fail(new CordonError('CORDON_EGRESS_FAILED', `${target.host} closed the connection.`));
+      if (!this.#over)
+        this.#fail(new CordonError('CORDON_EGRESS_FAILED', `${target.host} closed the connection.`));
     });
     for (const chunk of this.#early) this.data(chunk);
     this.#early = [];
@@ -166,7 +166,8 @@ class Tunnel implements CallHandler {
   #fail(thrown: unknown): void {
     if (this.#over) return;
     const error = this.#options.explain(asEgressError(thrown, this.#options.target.host));
-    if (error.code === 'CORDON_EGRESS_DENIED') this.#options.report(String(error.details['rule']), error.details);
+    if (error.code === 'CORDON_EGRESS_DENIED')
+      this.#options.report(String(error.details['rule']), error.details);
     this.#options.reply.fail(error);
     this.#finish();
   }

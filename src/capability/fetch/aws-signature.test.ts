@@ -101,7 +101,10 @@ describe('Signature Version 4', () => {
   });
 
   it('agrees on any path and query', async () => {
-    const text = fc.string({ maxLength: 12, unit: fc.constantFrom(..."aZ09 -_.~!*'()&=+%/ü$,;:@") });
+    const text = fc.string({
+      maxLength: 12,
+      unit: fc.constantFrom(..."aZ09 -_.~!*'()&=+%/ü$,;:@".split('')),
+    });
     await fc.assert(
       fc.asyncProperty(text, text, text, async (segment, name, value) => {
         const url = `https://s3.test/b/x${encodeURIComponent(segment)}?n${encodeURIComponent(name)}=${encodeURIComponent(value)}`;

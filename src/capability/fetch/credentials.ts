@@ -1,8 +1,8 @@
 import { createHmac } from 'node:crypto';
 import { CordonError, LIMITS } from '../../contract/index.ts';
 import type { FetchGrant } from '../../manifest/index.ts';
-import { HANDLE_PREFIX, SecretHandles, fillTemplate, missingSecret, referencesOf } from '../secret/index.ts';
-import type { HandleOwner, SecretSource } from '../secret/index.ts';
+import { HANDLE_PREFIX, fillTemplate, missingSecret, referencesOf } from '../secret/index.ts';
+import type { HandleOwner, SecretHandles, SecretSource } from '../secret/index.ts';
 import type { Field } from './arguments.ts';
 import { canonicalUrl, openPayload, sha256, signAws, withoutAwsSignature } from './aws-signature.ts';
 import { fieldValue, withField } from './fields.ts';

@@ -140,7 +140,12 @@ export class FetchCall implements CallHandler {
     if (body === null || Buffer.isBuffer(body)) fields = withoutField(fields, 'content-length');
     const { url } = outgoing;
     try {
-      const { statusCode, statusText, headers, body: answerBody } = await this.#options.agents.for(grant).request({
+      const {
+        statusCode,
+        statusText,
+        headers,
+        body: answerBody,
+      } = await this.#options.agents.for(grant).request({
         origin: url.origin,
         path: url.pathname + url.search,
         method: hop.method,
@@ -197,7 +202,13 @@ export class FetchCall implements CallHandler {
 
   #pass(
     value: FetchAnswer,
-    { source, decoders, redactor, whole, host }: {
+    {
+      source,
+      decoders,
+      redactor,
+      whole,
+      host,
+    }: {
       readonly source: Readable;
       readonly decoders: NonNullable<ReturnType<typeof decodersFor>>;
       readonly redactor: Redactor;
@@ -216,7 +227,8 @@ export class FetchCall implements CallHandler {
         write: (bytes) => (whole ? pieces.push(bytes) > 0 : reply.write(bytes)),
         end: () => {
           if (this.#over) return;
-          if (whole) reply.head(value, pieces.length === 1 ? (pieces[0] ?? NOTHING) : Buffer.concat(pieces), true);
+          if (whole)
+            reply.head(value, pieces.length === 1 ? (pieces[0] ?? NOTHING) : Buffer.concat(pieces), true);
           else reply.end();
           this.#finish();
         },
@@ -228,7 +240,8 @@ export class FetchCall implements CallHandler {
   /** Handles belong into headers. In a body they stay what they are, and someone should know. */
   #watch(chunk: Uint8Array): void {
     if (this.#reportedHandle) return;
-    const text = this.#tail + Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength).toString('latin1');
+    const text =
+      this.#tail + Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength).toString('latin1');
     if (text.includes(HANDLE_PREFIX)) this.#reportHandle('body');
     this.#tail = text.slice(1 - HANDLE_PREFIX.length);
   }
@@ -242,7 +255,8 @@ export class FetchCall implements CallHandler {
   #fail(thrown: unknown): void {
     if (this.#over) return;
     const error = this.#options.explain(thrown);
-    if (error.code === 'CORDON_EGRESS_DENIED') this.#options.report(String(error.details['rule']), error.details);
+    if (error.code === 'CORDON_EGRESS_DENIED')
+      this.#options.report(String(error.details['rule']), error.details);
     this.#options.reply.fail(error);
     this.#finish();
     this.#abort.abort();

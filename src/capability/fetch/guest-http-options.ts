@@ -18,13 +18,13 @@ export function readHttpArguments(
   args: readonly unknown[],
   defaultProtocol: string,
 ): { readonly options: HttpOptions; readonly listener: ((response: never) => void) | null } {
-  let options: Raw = {};
+  const options: Record<string, unknown> = {};
   let listener: ((response: never) => void) | null = null;
   for (const argument of args) {
-    if (typeof argument === 'string') options = { ...options, ...fromUrl(new URL(argument)) };
-    else if (argument instanceof URL) options = { ...options, ...fromUrl(argument) };
+    if (typeof argument === 'string') Object.assign(options, fromUrl(new URL(argument)));
+    else if (argument instanceof URL) Object.assign(options, fromUrl(argument));
     else if (typeof argument === 'function') listener = argument as (response: never) => void;
-    else if (typeof argument === 'object' && argument !== null) options = { ...options, ...argument };
+    else if (typeof argument === 'object' && argument !== null) Object.assign(options, argument);
   }
   return { options: readOptions(options, defaultProtocol), listener };
 }
@@ -54,7 +54,9 @@ function readOptions(options: Raw, defaultProtocol: string): HttpOptions {
   const bracketed = host.includes(':') && !host.startsWith('[') ? `[${host}]` : host;
   return {
     // A path that is a whole URL is how clients speak to a proxy.
-    url: new URL(/^https?:\/\//.test(path) ? path : `${protocol}//${bracketed}${port === '' ? '' : `:${port}`}${path}`),
+    url: new URL(
+      /^https?:\/\//.test(path) ? path : `${protocol}//${bracketed}${port === '' ? '' : `:${port}`}${path}`,
+    ),
     path,
     method: (text(options['method']) || 'GET').toUpperCase(),
     headers,

@@ -1,7 +1,6 @@
-import { builtin, patchBuiltin } from '../guest-modules.ts';
+import { patchBuiltin } from '../guest-modules.ts';
 import type { GuestCaller } from '../guest-port.ts';
-import { createClientRequestClass } from './guest-client-request.ts';
-import type { ClientRequestClass } from './guest-client-request.ts';
+import { ClientRequest, prepareClientRequests } from './guest-client-request.ts';
 import { readHttpArguments } from './guest-http-options.ts';
 
 /**
@@ -9,17 +8,16 @@ import { readHttpArguments } from './guest-http-options.ts';
  * Agents, proxies and options of TLS have no effect: the host connects. Upgrades are not offered.
  */
 export function installNodeHttp(caller: GuestCaller): void {
-  let made: ClientRequestClass | null = null;
   for (const name of ['http', 'https']) {
     patchBuiltin(name, (module) => {
-      made ??= createClientRequestClass(caller, builtin('node:stream'), builtin('node:events'), builtin('node:http'));
-      patchClient(module, `${name}:`, made);
+      prepareClientRequests(caller);
+      patchClient(module, `${name}:`);
     });
   }
 }
 
-function patchClient(module: Record<string, unknown>, protocol: string, ClientRequest: ClientRequestClass): void {
-  const request = (...args: unknown[]): InstanceType<ClientRequestClass> => {
+function patchClient(module: Record<string, unknown>, protocol: string): void {
+  const request = (...args: unknown[]): ClientRequest => {
     const { options, listener } = readHttpArguments(args, protocol);
     return new ClientRequest(options, listener);
   };

@@ -69,7 +69,9 @@ function isLocal(input: unknown): boolean {
 
 /** A body that streams needs `duplex` by the standard; code for other platforms leaves it out. */
 function withDuplex(init: RequestInit | undefined): RequestInit | undefined {
-  return init?.body instanceof ReadableStream ? ({ duplex: 'half', ...init } as RequestInit) : init;
+  if (!(init?.body instanceof ReadableStream)) return init;
+  const streaming: RequestInit & { duplex: string } = { duplex: 'half', ...init };
+  return streaming;
 }
 
 /** Bytes where they are at hand, so that they go in one piece. */

@@ -60,7 +60,9 @@ export class ResponseBody {
     if (this.#over) return;
     this.#passed += chunk.byteLength;
     if (this.#passed > LIMITS.egressBodyBytesMax.value || (decoded && this.#isBomb())) {
-      this.#fail(new CordonError('CORDON_EGRESS_TOO_LARGE', 'The body of the answer is larger than allowed.'));
+      this.#fail(
+        new CordonError('CORDON_EGRESS_TOO_LARGE', 'The body of the answer is larger than allowed.'),
+      );
       return;
     }
     const bytes = this.#redaction.push(chunk);

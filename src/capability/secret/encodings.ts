@@ -18,7 +18,9 @@ export function formsOf(value: string): Buffer[] {
     ...jsonForms(value),
     ...htmlForms(value),
   ];
-  return [...new Set(texts)].map((text) => Buffer.from(text)).filter((form) => form.byteLength >= FORM_BYTES_MIN);
+  return [...new Set(texts)]
+    .map((text) => Buffer.from(text))
+    .filter((form) => form.byteLength >= FORM_BYTES_MIN);
 }
 
 /** For each alignment the characters that depend on the value alone, in both alphabets (RFC 4648). */

@@ -113,7 +113,9 @@ test('leaves nothing of what was deleted in its files after a scrub', async () =
   const found = (): boolean =>
     [path, `${path}-wal`].some((file) => existsSync(file) && readFileSync(file).includes(canary));
   const store = await openSqliteStore({ path });
-  await store.commit([{ sql: 'INSERT INTO settings (name, value) VALUES (?, ?)', parameters: ['x', canary] }]);
+  await store.commit([
+    { sql: 'INSERT INTO settings (name, value) VALUES (?, ?)', parameters: ['x', canary] },
+  ]);
   assert.ok(found());
   await store.commit([{ sql: 'DELETE FROM settings WHERE name = ?', parameters: ['x'] }]);
   await store.scrub();

@@ -58,7 +58,10 @@ function scrub(connections: Connections): readonly Row[] | Problem {
     try {
       const [result] = database.prepare('PRAGMA wal_checkpoint(TRUNCATE)').all();
       if (result?.['busy'] === 0) return [];
-      return { code: 'CORDON_STORE_FAILED', message: 'The log of the store is in use and could not be emptied.' };
+      return {
+        code: 'CORDON_STORE_FAILED',
+        message: 'The log of the store is in use and could not be emptied.',
+      };
     } finally {
       database.close();
     }

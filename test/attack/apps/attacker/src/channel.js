@@ -1,59 +1,23 @@
 /* oxlint-disable -- hostile code */
-import { builtin } from './attempts.js';
+import { FRAME, LAST, OWN, frame, head, listen, readHead, takeChannel, text, u32 } from './frames.js';
 
-const { Socket } = builtin('node:net');
-
-/** Takes the harness's end of the channel: it is the socket that the next log line is written to. */
-function takeChannel() {
-  const write = Socket.prototype.write;
-  return new Promise((resolve) => {
-    Socket.prototype.write = function (...args) {
-      Socket.prototype.write = write;
-      resolve(this);
-      return write.apply(this, args);
-    };
-    console.log('hello');
-  });
-}
-
-const text = (value) => new TextEncoder().encode(value);
-function frame(type, flags, stream, payload = new Uint8Array(0), length = payload.length, reserved = 0) {
-  const bytes = new Uint8Array(12 + payload.length);
-  const view = new DataView(bytes.buffer);
-  view.setUint32(0, length, true);
-  bytes[4] = type;
-  bytes[5] = flags;
-  view.setUint16(6, reserved, true);
-  view.setUint32(8, stream, true);
-  bytes.set(payload, 12);
-  return bytes;
-}
-function head(value, body = new Uint8Array(0)) {
-  const json = typeof value === 'string' ? text(value) : text(JSON.stringify(value));
-  const bytes = new Uint8Array(4 + json.length + body.length);
-  new DataView(bytes.buffer).setUint32(0, json.length, true);
-  bytes.set(json, 4);
-  bytes.set(body, 4 + json.length);
-  return bytes;
-}
-const u32 = (value) => new Uint8Array(new Uint32Array([value]).buffer);
-
-const DATA = 3,
-  CREDIT = 5,
-  CLOSE = 6,
-  PONG = 8,
-  READY = 16,
-  ASSIGNED = 17,
-  RESPONSE = 18,
-  FAILURE = 19,
-  DONE = 20,
-  LOG = 21;
-const CALL = 22,
-  REPLY = 23;
-const LAST = 1;
-/** First stream that a guest numbers itself. */
-const OWN = 0x80000001;
+const {
+  data: DATA,
+  credit: CREDIT,
+  close: CLOSE,
+  pong: PONG,
+  ready: READY,
+  assigned: ASSIGNED,
+  response: RESPONSE,
+  failure: FAILURE,
+  done: DONE,
+  log: LOG,
+  call: CALL,
+  reply: REPLY,
+} = FRAME;
 const call = head(['kv', 'STORE', 'get', { key: 'a' }, 0]);
+/** A call that stays open: its body goes on. */
+const slow = head(['kv', 'STORE', 'put', { key: 'slow' }, 0]);
 const ok = head([200, ['content-type', 'text/plain']], text('ok'));
 
 /** What is written, given the number of the stream that asks. */
@@ -88,6 +52,36 @@ const WRITES = {
   'call with a malformed head': () => frame(CALL, LAST, OWN, head({ capability: 'kv' })),
   'call that is not JSON': () => frame(CALL, LAST, OWN, head('[')),
   'data for a call that is not open': () => frame(DATA, 0, OWN + 7, text('x')),
+  'data after the end of a call': () => [
+    frame(CALL, 0, OWN, slow),
+    frame(DATA, LAST, OWN),
+    frame(DATA, 0, OWN, text('late')),
+  ],
+  'credit overflow of a call': () => [frame(CALL, 0, OWN, slow), frame(CREDIT, 0, OWN, u32(0xffffffff))],
+  'credit of three bytes for a call': () => [
+    frame(CALL, 0, OWN, slow),
+    frame(CREDIT, 0, OWN, new Uint8Array(3)),
+  ],
+  'window of a call ignored': () => [
+    frame(CALL, 0, OWN, slow),
+    ...Array.from({ length: 64 }, () => frame(DATA, 0, OWN, new Uint8Array(64 * 1024))),
+  ],
+  'call with too few parts': () => frame(CALL, LAST, OWN, head(['kv', 'STORE', 'get', {}])),
+  'call with parts of wrong types': () => frame(CALL, LAST, OWN, head([{}, 1, null, {}, 0])),
+  'call with a giant name': () => frame(CALL, LAST, OWN, head(['kv'.repeat(200), 'STORE', 'get', {}, 0])),
+  'call of a stream that is text': () => frame(CALL, LAST, OWN, head(['kv', 'STORE', 'get', {}, 'x'])),
+  'call with giant arguments': () =>
+    frame(CALL, LAST, OWN, head(['kv', 'STORE', 'get', { key: 'a'.repeat(2 * 1024 * 1024) }, 0])),
+  'call that goes back in numbers': () => [
+    frame(CALL, LAST, OWN + 5, call),
+    frame(CALL, LAST, OWN + 4, call),
+  ],
+  'call on a stream that was used': () => [
+    frame(CALL, 0, OWN, slow),
+    frame(FRAME.abort, 0, OWN),
+    frame(CALL, LAST, OWN, call),
+  ],
+  'response on the stream of a call': () => [frame(CALL, 0, OWN, slow), frame(RESPONSE, LAST, OWN, ok)],
   'reply of the guest': () => frame(REPLY, LAST, OWN, call),
   'answer on a stream of its own': () => frame(RESPONSE, LAST, OWN, ok),
   'window ignored': (id) => [
@@ -153,6 +147,24 @@ const MISUSES = {
   'half-closed channel': (id, channel) => channel.end(),
 };
 
+/** Opens calls that do not end, and counts how the host answers. */
+async function tenThousandCalls(channel) {
+  const answers = {};
+  let count = 0;
+  const all = new Promise((resolve) => {
+    listen(channel, (type, flags, stream, payload) => {
+      if (type !== REPLY) return;
+      const { code } = readHead(payload).error ?? { code: 'answered' };
+      answers[code] = (answers[code] ?? 0) + 1;
+      count += 1;
+      if (count === 10_000 - 256) resolve();
+    });
+  });
+  for (let n = 0; n < 10_000; n += 1) channel.write(frame(CALL, 0, OWN + n, slow));
+  await Promise.race([all, new Promise((resolve) => setTimeout(resolve, 5000))]);
+  return answers;
+}
+
 let served = 0;
 export default {
   async fetch(request) {
@@ -161,6 +173,7 @@ export default {
     if (name === 'fine') return new Response('fine\n');
     const channel = await takeChannel();
     await new Promise((resolve) => setTimeout(resolve, 10));
+    if (name === 'ten thousand calls') return Response.json(await tenThousandCalls(channel));
     if (MISUSES[name]) await MISUSES[name](served, channel);
     else for (const bytes of [WRITES[name](served)].flat()) channel.write(bytes);
     return new Promise(() => {});
