@@ -7,7 +7,7 @@ import {
   verifyToken,
 } from '../control/index.ts';
 import { Catalogue, createDeployer, deploymentPlaces, stagingFolderFor } from '../deploy/index.ts';
-import type { GrantGateOptions } from '../deploy/index.ts';
+import type { Deployer, GrantGateOptions } from '../deploy/index.ts';
 import { evidencePlaces, type Evidence } from '../evidence/index.ts';
 import { compileRoutes, createGateway, findConflicts } from '../gateway/index.ts';
 import { Pool } from '../pool/index.ts';
@@ -17,6 +17,8 @@ import { Closers } from './closers.ts';
 import { findRoute } from './find-route.ts';
 import { openCapabilities } from './open-capabilities.ts';
 import { openState } from './open-state.ts';
+import type { State } from './open-state.ts';
+import type { StorageCapabilities } from '../capability/index.ts';
 import { Releases } from './releases.ts';
 import { runtimeVersion, versions } from './versions.ts';
 
@@ -70,7 +72,7 @@ async function compose(options: ServerOptions, closers: Closers): Promise<Runnin
     ),
   );
   const state = await openState(options.dataDirectory, closers);
-  const { store, objects, evidence, vault, secrets } = state;
+  const { store, objects, evidence, secrets } = state;
   const isolation = await isolating;
 
   const { meter, storage, ...serving } = await openCapabilities(state, () => pool.services, closers);
@@ -83,26 +85,8 @@ async function compose(options: ServerOptions, closers: Closers): Promise<Runnin
 
   const catalogue = await Catalogue.open({ store, sealer: state.sealer, findConflicts, clock });
   const releases = new Releases(catalogue, pool, compileRoutes);
-  const deployer = await createDeployer({
-    catalogue,
-    objects,
-    checker: pool,
-    grants: { analyse: analyseLazily, missingSecrets: (names) => secrets.missing(PROJECT, names) },
-    stagingFolder: stagingFolderFor(state.folder),
-    confines: isolation.confines,
-    runtime: runtimeVersion(),
-    clock,
-  });
-  closers.add(() => deployer.close());
-  const places = [
-    secrets.place,
-    objects.place,
-    ...storage.sealedPlaces(vault),
-    ...evidencePlaces(store, vault, PROJECT),
-    ...deploymentPlaces(store, vault, PROJECT),
-  ];
-  const keys = new KeyRotation({ store, vault, places, master: state.masterKey, clock });
-  closers.add(() => keys.close());
+  const deployer = await openDeployer(state, catalogue, pool, isolation.confines, closers);
+  const keys = openKeys(state, storage, closers);
 
   await warm;
   const gateway = createGateway({
@@ -146,6 +130,45 @@ async function compose(options: ServerOptions, closers: Closers): Promise<Runnin
   const firstToken = await ensureFirstToken(store, clock);
   await keys.resume();
   return { gatewayUrl, controlUrl, firstToken, isolation: name, confines, close: () => closers.close() };
+}
+
+async function openDeployer(
+  state: State,
+  catalogue: Catalogue,
+  checker: Pool,
+  confines: boolean,
+  closers: Closers,
+): Promise<Deployer> {
+  const deployer = await createDeployer({
+    catalogue,
+    objects: state.objects,
+    checker,
+    grants: {
+      analyse: analyseLazily,
+      missingSecrets: (names) => state.secrets.missing(PROJECT, names),
+    },
+    stagingFolder: stagingFolderFor(state.folder),
+    confines,
+    runtime: runtimeVersion(),
+    clock: systemClock,
+  });
+  closers.add(() => deployer.close());
+  return deployer;
+}
+
+/** The rotation of keys, over everything that is kept sealed. */
+function openKeys(state: State, storage: StorageCapabilities, closers: Closers): KeyRotation {
+  const { store, vault } = state;
+  const places = [
+    state.secrets.place,
+    state.objects.place,
+    ...storage.sealedPlaces(vault),
+    ...evidencePlaces(store, vault, PROJECT),
+    ...deploymentPlaces(store, vault, PROJECT),
+  ];
+  const keys = new KeyRotation({ store, vault, places, master: state.masterKey, clock: systemClock });
+  closers.add(() => keys.close());
+  return keys;
 }
 
 async function prepareIsolation(unsafeNoSandbox: boolean): Promise<Isolation> {
