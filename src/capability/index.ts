@@ -12,7 +12,7 @@ export { openStorageCapabilities } from './storage.ts';
 export type { StorageCapabilities } from './storage.ts';
 export { createConnectCapability } from './connect/index.ts';
 export type { ConnectOptions } from './connect/index.ts';
-export { createFetchCapability, matchesPattern, parsePattern } from './fetch/index.ts';
+export { createFetchCapability, parsePattern } from './fetch/index.ts';
 export type { FetchCapability, FetchOptions, FetchTimeouts, UrlPattern } from './fetch/index.ts';
 export { grantedValues } from './granted-values.ts';
 export { SecretHandles, createRedactor, createSecretCapability, secretVariables } from './secret/index.ts';

@@ -6,7 +6,6 @@
 export { analyse } from './analyse.ts';
 export type { AnalyseOptions } from './analyse.ts';
 export { analyseApart } from './analyse-apart.ts';
-export { ANALYSIS_BUNDLE } from './analysis-bundle.ts';
 export { compare } from './compare.ts';
 export type {
   Comparison,
@@ -22,5 +21,3 @@ export type { Capability, Finding, Known, Place, Unknown, UnknownReason, Use } f
 export type { Suggestion } from './suggestion.ts';
 export { writeGrants } from './write-grants.ts';
 export type { WrittenGrants } from './write-grants.ts';
-export { corpusScore } from './corpus-score.ts';
-export type { CorpusScore } from './corpus-score.ts';

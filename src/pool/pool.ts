@@ -193,11 +193,8 @@ export class Pool implements Dispatcher, BundleChecker, FunctionPoolHost {
       instance.observe(this.#observer(fn, pool, instance, journal));
       const context = this.#callers.contextOf(deployment, fn, instance.id);
       if (this.#broker !== null) instance.serveCalls(this.#broker.opener(context));
-      const [variables, confidential] = await Promise.all([
-        this.#variables(context),
-        this.#confidential(context),
-      ]);
-      journal.hide(confidential);
+      journal.hide(await this.#confidential(context));
+      const variables = await this.#variables(context);
       const assignment = {
         name: `${deployment.app}/${fn.spec.name}`,
         format: fn.format,

@@ -22,8 +22,8 @@ export type {
   WorkOptions,
 } from './port.ts';
 export { placeOf, sealedVersion } from './format.ts';
-export { plaintextSize, sealedSize } from './stream-cipher.ts';
-export { openText, sealText, sealedColumnPlace, sealedValuesPlace } from './sealed-column.ts';
+export { plaintextSize } from './stream-cipher.ts';
+export { sealedColumnPlace, sealedValuesPlace } from './sealed-column.ts';
 export type { SealedColumn, SealedValue, SealedValues } from './sealed-column.ts';
 export { UNSEALED, textSealer } from './text-sealer.ts';
 export type { TextSealer } from './text-sealer.ts';

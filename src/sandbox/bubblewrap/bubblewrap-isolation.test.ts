@@ -37,7 +37,10 @@ test('a server that is killed takes its sandboxes along, and the next one remove
   const said = await new Promise<Buffer>((resolve) => server.stdout.once('data', resolve));
   const processes = JSON.parse(said.toString()) as number[];
   assert.ok(processes.length >= 2 && processes.every(isAlive));
+  const ended = new Promise((resolve) => server.once('exit', resolve));
   server.kill('SIGKILL');
+  // Until it is reaped its process id is taken, and its groups count as those of a living server.
+  await ended;
   const deadline = performance.now() + 2000;
   while (processes.some(isAlive)) {
     assert.ok(performance.now() < deadline, 'a process of the sandbox is still there');
