@@ -29,10 +29,10 @@ test('an error that nobody caught is opaque outside and whole in the log', async
   const request = response.headers.get('x-request-id');
   const lines = await platform().logs(
     'faults',
-    (line) => line.request === request && line.message.includes('10.0.0.7'),
+    (line) => line.request === request && line.source === 'function',
   );
-  const line = lines.find(({ message }) => message.includes('10.0.0.7'));
-  assert.match(line?.message ?? '', /at .*fetch/);
+  const line = lines.find(({ source }) => source === 'function');
+  assert.match(line?.message ?? '', /10\.0\.0\.7[^]*at .*faults\.ts:\d+/);
 });
 
 test('an error costs its own request: a neighbour in the same instance is answered', async () => {

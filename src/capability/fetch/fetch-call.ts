@@ -54,6 +54,8 @@ export class FetchCall implements CallHandler {
   #over = false;
   #reportedHandle = false;
   #tail = '';
+  /** All that a hop was told: a redirect may carry it on to where the next answer shows it. */
+  readonly #values = new Set<string>();
 
   constructor(options: FetchCallOptions) {
     this.#options = options;
@@ -94,7 +96,7 @@ export class FetchCall implements CallHandler {
       const answer = await this.#send(hop, grant, outgoing);
       const location = fieldValue(answer.fields, 'location');
       if (!isRedirect(answer.status) || location === null || request.redirect === 'manual') {
-        this.#answer(hop, outgoing, answer);
+        this.#answer(hop, answer);
         return;
       }
       if (request.redirect === 'error')
@@ -128,12 +130,13 @@ export class FetchCall implements CallHandler {
       ? leavePlain(draft)
       : await addCredentials(draft, grant, context, this.#options);
     if (outgoing.strayHandle) this.#reportHandle('request');
+    for (const value of outgoing.values) this.#values.add(value);
     return outgoing;
   }
 
   async #send(hop: Hop, grant: FetchGrant, outgoing: Outgoing): Promise<Answer> {
     let { fields } = outgoing;
-    const decodes = this.#options.request.decode || outgoing.values.length > 0;
+    const decodes = this.#options.request.decode || this.#values.size > 0;
     if (decodes && (this.#options.request.decode || fieldValue(fields, 'accept-encoding') !== null))
       fields = withField(fields, 'accept-encoding', ACCEPTED_CODINGS);
     const body = outgoing.bytes ?? (hop.body ? await this.#bodyOf(hop) : null);
@@ -170,8 +173,8 @@ export class FetchCall implements CallHandler {
       : await this.#body.collect(LIMITS.egressReplayBodyBytesMax.value);
   }
 
-  #answer(hop: Hop, { values }: Outgoing, { status, statusText, fields: received, body }: Answer): void {
-    const redactor = createRedactor(values);
+  #answer(hop: Hop, { status, statusText, fields: received, body }: Answer): void {
+    const redactor = createRedactor(this.#values);
     const bodyless = hop.method === 'HEAD' || status === 204 || status === 205 || status === 304;
     const coding = fieldValue(received, 'content-encoding');
     const decodes = !bodyless && coding !== null && (this.#options.request.decode || !redactor.empty);
@@ -184,8 +187,8 @@ export class FetchCall implements CallHandler {
     } else if (!redactor.empty && !bodyless) fields = withoutField(fields, 'content-length');
     const value: FetchAnswer = {
       status,
-      statusText: redactor.redact(statusText),
-      headers: flatten(fields.map(([name, text]): Field => [name, redactor.redact(text)])),
+      statusText: redactBytes(redactor, statusText),
+      headers: flatten(fields.map(([name, text]): Field => [name, redactBytes(redactor, text)])),
       url: redactor.redact(hop.url.href),
       redirected: hop.redirects > 0,
     };
@@ -269,6 +272,13 @@ export class FetchCall implements CallHandler {
     this.#body.discard();
     this.#options.done();
   }
+}
+
+/** Fields and reasons are bytes, read as Latin-1: a value in them may be in that or in UTF-8. */
+function redactBytes(redactor: Redactor, text: string): string {
+  if (redactor.empty) return text;
+  const stream = redactor.stream();
+  return Buffer.concat([stream.push(Buffer.from(text, 'latin1')), stream.flush()]).toString('latin1');
 }
 
 /** Raw headers as undici gives them: names and values in turn, as bytes or text. */

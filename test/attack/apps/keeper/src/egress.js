@@ -17,6 +17,7 @@ async function send({ url, ...init }) {
 export default {
   async fetch(request, env) {
     const asked = fill(await request.json(), env.KEY);
+    if (asked === null) Deno.exit(0);
     return Response.json({ handle: env.KEY, outcomes: await Promise.all(asked.map(send)) });
   },
 };
