@@ -322,8 +322,10 @@ export class Instance implements StreamOwner {
     const { error, kind } = failure;
     const text = error.stack === '' ? `${error.name}: ${error.message}` : error.stack;
     this.#observer.threw(text, stream.requestId);
+    // What code threw goes to its own log line, which is scrubbed of secrets, and nowhere else.
+    const message = kind === 'throw' ? undefined : error.message;
     stream.fail(
-      new CordonError(kind === 'throw' ? 'CORDON_FUNCTION_ERROR' : 'CORDON_FUNCTION_RESPONSE', error.message),
+      new CordonError(kind === 'throw' ? 'CORDON_FUNCTION_ERROR' : 'CORDON_FUNCTION_RESPONSE', message),
     );
   }
 

@@ -18,9 +18,11 @@ export function formsOf(value: string): Buffer[] {
     ...jsonForms(value),
     ...htmlForms(value),
   ];
-  return [...new Set(texts)]
-    .map((text) => Buffer.from(text))
-    .filter((form) => form.byteLength >= FORM_BYTES_MIN);
+  // Fields are Latin-1 where they can be.
+  const narrow = /^[\0-\xff]*$/.test(value) ? [Buffer.from(value, 'latin1')] : [];
+  return [...[...new Set(texts)].map((text) => Buffer.from(text)), ...narrow].filter(
+    (form) => form.byteLength >= FORM_BYTES_MIN,
+  );
 }
 
 /** For each alignment the characters that depend on the value alone, in both alphabets (RFC 4648). */
