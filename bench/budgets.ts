@@ -1,5 +1,9 @@
 /** What Cordon promises about its speed and size, and whether a run has kept it. */
+import { BUCKET_GET, BUCKET_GROWTH, BUCKET_PUT } from './bucket.ts';
 import { coldName, DENO_PROCESS, POOL_EMPTY, WORKER_LOADER } from './cold-start.ts';
+import { DIRECT, EGRESS } from './egress.ts';
+import { GRANT_ALLOWED, GRANT_DENIED } from './grant-check.ts';
+import { KV_GET } from './kv.ts';
 import { FIRST_INVOCATION, READY } from './lifecycle.ts';
 import { CORDON, type Result } from './measurement.ts';
 import { AT_REST, IDLE_INSTANCE } from './memory.ts';
@@ -19,7 +23,7 @@ export interface Verdict {
 
 interface Budget {
   readonly name: string;
-  readonly unit: 'ms' | 'x' | 'µs' | 'MB';
+  readonly unit: 'ms' | 'x' | 'µs' | 'MB' | 'MB/s';
   readonly bound: { readonly atMost: number } | { readonly atLeast: number };
   readonly value: (results: readonly Result[]) => number | null;
 }
@@ -40,12 +44,21 @@ function ratio(name: string, against: string, subject = CORDON): Budget['value']
   };
 }
 
+/** By how much a number of Cordon is more than that of another subject, in the same run. */
+function over(name: string, against: string): Budget['value'] {
+  return (results) => {
+    const own = of(name)(results);
+    const other = of(name, 'median', against)(results);
+    return own === null || other === null ? null : own - other;
+  };
+}
+
 function atMost(name: string, limit: number, unit: Budget['unit'], value: Budget['value']): Budget {
   return { name, unit, bound: { atMost: limit }, value };
 }
 
-function atLeast(name: string, limit: number, value: Budget['value']): Budget {
-  return { name, unit: 'x', bound: { atLeast: limit }, value };
+function atLeast(name: string, limit: number, value: Budget['value'], unit: Budget['unit'] = 'x'): Budget {
+  return { name, unit, bound: { atLeast: limit }, value };
 }
 
 const LOADED = warmName('GET 100 B', 32, 'throughput');
@@ -77,6 +90,13 @@ const BUDGETS: readonly Budget[] = [
   }),
   atMost('start of the server to ready', 1000, 'ms', of(READY)),
   atMost('start of the server to the first answer', 1500, 'ms', of(FIRST_INVOCATION)),
+  atMost('kv get from guest code: p50', 150, 'µs', of(KV_GET)),
+  atMost('request to the outside, over undici: p50', 150, 'µs', over(EGRESS, DIRECT)),
+  atMost('grant check, allowed', 5, 'µs', of(GRANT_ALLOWED)),
+  atMost('grant check, denied', 5, 'µs', of(GRANT_DENIED)),
+  atLeast('bucket put of 100 MB', 300, of(BUCKET_PUT), 'MB/s'),
+  atLeast('bucket get of 100 MB', 300, of(BUCKET_GET), 'MB/s'),
+  atMost('bucket, 100 MB: growth of the server', 32, 'MB', of(BUCKET_GROWTH)),
 ];
 
 /** Judges a run. A budget that is missed is said, never an error: what a machine has to spare differs. */

@@ -79,12 +79,21 @@ export class CordonServer {
     await sleep(SETTLE_MS);
   }
 
+  /** What a function answers with 200 and JSON. Throws for another answer. */
+  async json(path: string): Promise<unknown> {
+    const response = await fetch(`${this.process.gatewayUrl}${path}`);
+    if (response.status !== 200)
+      throw new Error(`${path} answered ${response.status}: ${await response.text()}`);
+    return response.json();
+  }
+
   /** Deploys an app with the given source of each function, at `/APP/FUNCTION`. */
   async deploy(
     place: Workplace,
     app: string,
     sources: Readonly<Record<string, string>>,
     limits: object = {},
+    grants: object = {},
   ): Promise<void> {
     const folder = await place.newFolder(app);
     await mkdir(join(folder, 'src'));
@@ -95,7 +104,7 @@ export class CordonServer {
         { path: `/${app}/${name}`, auth: 'public' },
         { path: `/${app}/${name}/*`, auth: 'public' },
       ];
-      functions[name] = { entry: `src/${name}.js`, routes, limits };
+      functions[name] = { entry: `src/${name}.js`, routes, limits, grants };
     }
     await writeFile(join(folder, 'cordon.jsonc'), JSON.stringify({ name: app, functions }));
     await this.home.json('deploy', folder);

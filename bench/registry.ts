@@ -1,8 +1,27 @@
+import { bucket } from './bucket.ts';
 import { burst, coldStart } from './cold-start.ts';
+import { egress } from './egress.ts';
+import { grantCheck } from './grant-check.ts';
+import { inference } from './inference.ts';
+import { kv } from './kv.ts';
 import { devReload, serverStart } from './lifecycle.ts';
 import type { Measurement } from './measurement.ts';
 import { memory } from './memory.ts';
+import { seal } from './seal.ts';
 import { warm } from './warm.ts';
 
 /** All measurements, in the order in which they run. */
-export const MEASUREMENTS: readonly Measurement[] = [warm, coldStart, burst, memory, serverStart, devReload];
+export const MEASUREMENTS: readonly Measurement[] = [
+  warm,
+  coldStart,
+  burst,
+  memory,
+  serverStart,
+  devReload,
+  kv,
+  bucket,
+  egress,
+  grantCheck,
+  seal,
+  inference,
+];

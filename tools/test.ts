@@ -20,7 +20,7 @@ const ATTACK_PROGRAM = 'test/attack/main.ts';
 
 /** In the order in which they run. */
 const GROUPS = {
-  unit: ['src/**/*.test.ts', 'tools/**/*.test.ts'],
+  unit: ['src/**/*.test.ts', 'tools/**/*.test.ts', 'bench/*.test.ts'],
   e2e: ['test/e2e/**/*.test.ts', 'test/egress/**/*.test.ts'],
   crash: ['test/crash/**/*.test.ts'],
   attack: ['test/attack/**/*.test.ts'],

@@ -134,13 +134,24 @@ export class FrameDecoder {
     chunk: Uint8Array,
     take: (type: number, flags: number, stream: number, payload: Uint8Array) => void,
   ): void {
-    let bytes = chunk;
-    if (this.#buffered > 0) {
-      this.#pieces.push(chunk);
-      this.#buffered += chunk.byteLength;
-      if (this.#buffered < HEADER_BYTES || this.#buffered < this.#needed) return;
-      bytes = this.#join();
+    let rest = chunk;
+    while (this.#buffered > 0) {
+      // No more is joined than the frame, or its header, that waits.
+      const missing = (this.#needed === 0 ? HEADER_BYTES : this.#needed) - this.#buffered;
+      const part = rest.subarray(0, missing);
+      this.#pieces.push(part);
+      this.#buffered += part.byteLength;
+      if (part.byteLength < missing) return;
+      rest = rest.subarray(missing);
+      this.#cut(this.#join(), take);
     }
+    this.#cut(rest, take);
+  }
+
+  #cut(
+    bytes: Uint8Array,
+    take: (type: number, flags: number, stream: number, payload: Uint8Array) => void,
+  ): void {
     let offset = 0;
     while (bytes.byteLength - offset >= HEADER_BYTES) {
       const length = readU32(bytes, offset);

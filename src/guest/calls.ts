@@ -11,7 +11,10 @@ import type { CallHead, ReplyHead } from '../channel/index.ts';
 import { currentStream } from './console.ts';
 import type { Wire } from './wire.ts';
 
-const PIECE_BYTES_MAX = 64 * 1024;
+/** A body up to this size goes with its call, in one frame. */
+const WHOLE_BODY_BYTES_MAX = 64 * 1024;
+/** Longest piece of a body that streams. The host joins a frame that spans two of its reads of 64 KiB. */
+const PIECE_BYTES_MAX = 16 * 1024;
 
 /** What a capability refused or could not do. `code` is one of Cordon's error codes. */
 export class CapabilityError extends Error {
@@ -112,7 +115,7 @@ class GuestCallStream {
   }
 
   start(head: CallHead, body: Uint8Array | ReadableStream<Uint8Array> | null): void {
-    if (body === null || (body instanceof Uint8Array && body.byteLength <= PIECE_BYTES_MAX)) {
+    if (body === null || (body instanceof Uint8Array && body.byteLength <= WHOLE_BODY_BYTES_MAX)) {
       if (body !== null) this.#window -= body.byteLength;
       this.#wire.send(FRAME.call, FLAG.last, this.#id, encodeHead(head, body));
       return;

@@ -28,8 +28,8 @@ export interface KeyedName {
 export interface SealedSource {
   /** Bytes, sealed. */
   readonly size: number;
-  /** Exactly the bytes from `start` up to, not including, `end`. */
-  read(start: number, end: number): Promise<Uint8Array>;
+  /** Exactly the bytes from `start` up to, not including, `end`. They may be put into `memory`. */
+  read(start: number, end: number, memory?: Uint8Array): Promise<Uint8Array>;
 }
 
 /** Plaintext bytes from `start` up to, not including, `end`. */

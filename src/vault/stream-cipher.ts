@@ -10,6 +10,8 @@ import {
 } from './format.ts';
 import type { ByteRange, SealedSource } from './port.ts';
 
+/** Two reads are in memory at a time. */
+const CHUNKS_PER_READ = 4;
 const COUNTER_OFFSET = 3;
 const LAST_OFFSET = NONCE_BYTES - 1;
 
@@ -30,17 +32,16 @@ export class StreamCipher {
     this.#checkAlive = checkAlive;
   }
 
-  sealChunk(index: number, isLast: boolean, plaintext: Buffer): Buffer {
+  /** The ciphertext and its tag. They are not joined: that would be a copy of every byte. */
+  sealChunk(index: number, isLast: boolean, plaintext: Buffer): readonly [Buffer, Buffer] {
     this.#checkAlive();
     const cipher = createCipheriv('aes-256-gcm', this.#key, this.#nonceOf(index, isLast), {
       authTagLength: TAG_BYTES,
     });
     cipher.setAAD(this.#associated);
-    const sealed = Buffer.allocUnsafeSlow(plaintext.length + TAG_BYTES);
-    cipher.update(plaintext).copy(sealed);
+    const ciphertext = cipher.update(plaintext);
     cipher.final();
-    cipher.getAuthTag().copy(sealed, plaintext.length);
-    return sealed;
+    return [ciphertext, cipher.getAuthTag()];
   }
 
   openChunk(index: number, isLast: boolean, sealed: Buffer): Buffer {
@@ -76,7 +77,7 @@ export async function* sealChunks(
 ): AsyncGenerator<Buffer> {
   let index = 0;
   for await (const { bytes, isLast } of cut(source, CHUNK_BYTES)) {
-    yield cipher.sealChunk(index, isLast, bytes);
+    yield* cipher.sealChunk(index, isLast, bytes);
     index += 1;
   }
 }
@@ -146,19 +147,55 @@ export async function* openChunkRange(
   range: ByteRange,
 ): AsyncGenerator<Buffer> {
   const { count } = chunksOf(source.size);
-  const readChunk = async (index: number): Promise<Buffer> => {
-    const start = STREAM_HEADER_BYTES + index * SEALED_CHUNK_BYTES;
-    const end = Math.min(start + SEALED_CHUNK_BYTES, source.size);
-    const sealed = bufferOf(await source.read(start, end));
+  const read = async (from: number, to: number, memory?: Buffer): Promise<Buffer> => {
+    const start = STREAM_HEADER_BYTES + from * SEALED_CHUNK_BYTES;
+    const end = Math.min(STREAM_HEADER_BYTES + to * SEALED_CHUNK_BYTES, source.size);
+    const sealed = bufferOf(await source.read(start, end, memory));
     if (sealed.length !== end - start) throw broken();
-    return cipher.openChunk(index, index === count - 1, sealed);
+    return sealed;
   };
-  const last = await readChunk(count - 1);
+  const last = cipher.openChunk(count - 1, true, await read(count - 1, count));
   const end = Math.min(range.end, plaintextSize(source.size));
-  for (let index = Math.floor(range.start / CHUNK_BYTES); index * CHUNK_BYTES < end; index += 1) {
-    const plaintext = index === count - 1 ? last : await readChunk(index);
+  const partOf = (plaintext: Buffer, index: number): Buffer => {
     const offset = index * CHUNK_BYTES;
-    const part = plaintext.subarray(Math.max(0, range.start - offset), end - offset);
+    return plaintext.subarray(Math.max(0, range.start - offset), Math.max(0, end - offset));
+  };
+  let index = Math.floor(range.start / CHUNK_BYTES);
+  for await (const sealed of readAhead(read, index, Math.min(count - 1, Math.ceil(end / CHUNK_BYTES)))) {
+    const part = partOf(cipher.openChunk(index, false, sealed), index);
+    index += 1;
     if (part.length > 0) yield part;
+  }
+  const rest = index === count - 1 ? partOf(last, index) : last.subarray(0, 0);
+  if (rest.length > 0) yield rest;
+}
+
+/**
+ * Sealed chunks in their order, each valid until the next is asked for. Some are read at a time, and the next
+ * ones while these are opened.
+ */
+async function* readAhead(
+  read: (from: number, to: number, memory: Buffer) => Promise<Buffer>,
+  first: number,
+  end: number,
+): AsyncGenerator<Buffer> {
+  const size = Math.min(CHUNKS_PER_READ, Math.max(0, end - first)) * SEALED_CHUNK_BYTES;
+  // Each read takes the memory of the one before the last, whose chunks are opened by then.
+  let [memory, other] = [Buffer.allocUnsafeSlow(size), Buffer.allocUnsafeSlow(size)];
+  const begin = (from: number): Promise<Buffer> | null => {
+    if (from >= end) return null;
+    const reading = read(from, Math.min(from + CHUNKS_PER_READ, end), memory);
+    [memory, other] = [other, memory];
+    // Nobody waits for it when the reader stops before.
+    reading.catch(() => undefined);
+    return reading;
+  };
+  let from = first;
+  for (let next = begin(from); next !== null;) {
+    const chunks = await next;
+    from += CHUNKS_PER_READ;
+    next = begin(from);
+    for (let start = 0; start < chunks.length; start += SEALED_CHUNK_BYTES)
+      yield chunks.subarray(start, start + SEALED_CHUNK_BYTES);
   }
 }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -27,4 +28,21 @@ test('files and folders are their owner’s alone, and links are not followed', 
   const link = 'a'.repeat(32);
   symlinkSync('/etc/passwd', join(path, 'incoming', link));
   await assert.rejects(objects.open(link), { code: 'CORDON_STORE_FAILED' });
+});
+
+test('an object of many blocks comes back byte by byte, into the memory that is given where it is large enough', async () => {
+  const objects = await openFileStreamedObjects({ path: join(root, 'blocks') });
+  const bytes = randomBytes(20 * 1024 * 1024 + 17);
+  const sink = await objects.create();
+  for (let start = 0; start < bytes.length; start += 99_991)
+    await sink.write(bytes.subarray(start, start + 99_991));
+  await sink.finish();
+  const object = await objects.open(sink.name);
+  assert.deepEqual(Buffer.from(await object.read(0, bytes.length)), bytes);
+  const memory = new Uint8Array(1000);
+  const within = await object.read(500, 1500, memory);
+  assert.equal(within.buffer, memory.buffer);
+  assert.deepEqual(Buffer.from(within), bytes.subarray(500, 1500));
+  assert.notEqual((await object.read(500, 1501, memory)).buffer, memory.buffer);
+  await object.close();
 });

@@ -4,6 +4,8 @@ import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { CordonError } from '../../contract/index.ts';
+import { FileSink } from './file-sink.ts';
+import { problem, hasCode, syncFolder } from './file-problem.ts';
 import type { ObjectSink, StreamedObject, StreamedObjects } from './port.ts';
 
 const NAME = /^[0-9a-f]{32}$/;
@@ -107,58 +109,6 @@ class FileStreamedObjects implements StreamedObjects {
   }
 }
 
-class FileSink implements ObjectSink {
-  readonly name: string;
-  readonly #path: string;
-  #file: FileHandle | null;
-
-  constructor(name: string, path: string, file: FileHandle) {
-    this.name = name;
-    this.#path = path;
-    this.#file = file;
-  }
-
-  async write(chunk: Uint8Array): Promise<void> {
-    const file = this.#open();
-    try {
-      let written = 0;
-      // A disk that is nearly full takes a part.
-      while (written < chunk.byteLength) {
-        const { bytesWritten } = await file.write(chunk, written, chunk.byteLength - written);
-        written += bytesWritten;
-      }
-    } catch (cause) {
-      throw problem(`write ${this.#path}`, cause);
-    }
-  }
-
-  async finish(): Promise<void> {
-    const file = this.#open();
-    try {
-      await file.datasync();
-      this.#file = null;
-      await file.close();
-      await syncFolder(dirname(this.#path));
-    } catch (cause) {
-      throw problem(`write ${this.#path}`, cause);
-    }
-  }
-
-  async abandon(): Promise<void> {
-    const file = this.#file;
-    if (file === null) return;
-    this.#file = null;
-    // What cannot be removed now is found at the next start.
-    await file.close().catch(() => undefined);
-    await rm(this.#path, { force: true }).catch(() => undefined);
-  }
-
-  #open(): FileHandle {
-    if (this.#file === null) throw new CordonError('CORDON_INTERNAL', 'The object is finished already.');
-    return this.#file;
-  }
-}
-
 class FileObject implements StreamedObject {
   readonly size: number;
   readonly #file: FileHandle;
@@ -178,8 +128,12 @@ class FileObject implements StreamedObject {
     }
   }
 
-  async read(start: number, end: number): Promise<Uint8Array> {
-    const buffer = Buffer.allocUnsafeSlow(Math.max(0, Math.min(end, this.size) - start));
+  async read(start: number, end: number, memory?: Uint8Array): Promise<Uint8Array> {
+    const size = Math.max(0, Math.min(end, this.size) - start);
+    const buffer =
+      memory !== undefined && memory.byteLength >= size
+        ? memory.subarray(0, size)
+        : Buffer.allocUnsafeSlow(size);
     let filled = 0;
     try {
       while (filled < buffer.length) {
@@ -198,30 +152,6 @@ class FileObject implements StreamedObject {
   }
 }
 
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
-}
-
 function missing(name: string): CordonError {
   return new CordonError('CORDON_OBJECT_MISSING', `There is no object ${JSON.stringify(name.slice(0, 80))}.`);
-}
-
-function problem(what: string, cause: unknown): CordonError {
-  if (cause instanceof CordonError) return cause;
-  const message = cause instanceof Error ? cause.message : String(cause);
-  const full = hasCode(cause, 'ENOSPC') || hasCode(cause, 'EDQUOT');
-  return new CordonError(
-    full ? 'CORDON_STORE_FULL' : 'CORDON_STORE_FAILED',
-    full ? `Cannot ${what}: the disk is full.` : `Cannot ${what}: ${message}.`,
-    { cause },
-  );
-}
-
-function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
 }

@@ -30,7 +30,10 @@ export interface ObjectSink {
 /** One object that is open for reading. */
 export interface StreamedObject {
   readonly size: number;
-  /** The bytes from `start` up to, not including, `end`, or fewer at the end of the object. */
-  read(start: number, end: number): Promise<Uint8Array>;
+  /**
+   * The bytes from `start` up to, not including, `end`, or fewer at the end of the object. They are in `memory`
+   * where it is given and large enough, and otherwise in memory of their own.
+   */
+  read(start: number, end: number, memory?: Uint8Array): Promise<Uint8Array>;
   close(): Promise<void>;
 }

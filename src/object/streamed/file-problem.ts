@@ -1,0 +1,28 @@
+import { open } from 'node:fs/promises';
+import { CordonError } from '../../contract/index.ts';
+
+/** Makes the names in a folder durable. */
+export async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+/** Why the disk did not do `what`, as an error of the port. */
+export function problem(what: string, cause: unknown): CordonError {
+  if (cause instanceof CordonError) return cause;
+  const message = cause instanceof Error ? cause.message : String(cause);
+  const full = hasCode(cause, 'ENOSPC') || hasCode(cause, 'EDQUOT');
+  return new CordonError(
+    full ? 'CORDON_STORE_FULL' : 'CORDON_STORE_FAILED',
+    full ? `Cannot ${what}: the disk is full.` : `Cannot ${what}: ${message}.`,
+    { cause },
+  );
+}
+
+export function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code;
+}
