@@ -6,6 +6,8 @@ import type { Isolation } from '../sandbox/index.ts';
 /** Sandboxes of up to this memory share one class, so that any of them serves most functions. */
 const COMMON_MEMORY_BYTES = LIMITS.functionMemoryBytesDefault.value;
 const RETRY_DELAY_MS = 500;
+/** A boot takes the cores that the cold start under way needs, so the refill waits until that has answered. */
+const REFILL_DELAY_MS = 50;
 
 interface Waiter {
   readonly memoryBytes: number;
@@ -28,6 +30,7 @@ export class AnonymousPool {
   #bootingCommon = 0;
   #closed = false;
   #failures = 0;
+  #refill: NodeJS.Timeout | null = null;
 
   constructor(options: { isolation: Isolation; evidence: Evidence; size: number }) {
     this.#isolation = options.isolation;
@@ -52,8 +55,7 @@ export class AnonymousPool {
     if (memoryBytes <= COMMON_MEMORY_BYTES) {
       for (let instance = this.#ready.shift(); instance !== undefined; instance = this.#ready.shift()) {
         if (!instance.alive) continue;
-        // Refilling at once would compete with the cold start that is under way.
-        setTimeout(() => this.#fill(), 0);
+        this.#fillSoon();
         return Promise.resolve(instance);
       }
     }
@@ -65,6 +67,7 @@ export class AnonymousPool {
 
   close(): void {
     this.#closed = true;
+    if (this.#refill !== null) clearTimeout(this.#refill);
     for (const instance of this.#ready) instance.kill();
     for (const waiter of this.#waiters.splice(0)) waiter.reject(new CordonError('CORDON_DRAINING'));
   }
@@ -79,6 +82,13 @@ export class AnonymousPool {
     const [waiter] = index < 0 ? [] : this.#waiters.splice(index, 1);
     if (waiter !== undefined) waiter.resolve(instance);
     else this.#ready.push(instance);
+  }
+
+  #fillSoon(): void {
+    this.#refill ??= setTimeout(() => {
+      this.#refill = null;
+      this.#fill();
+    }, REFILL_DELAY_MS);
   }
 
   #fill(): void {

@@ -2,6 +2,7 @@ import type { Row } from '../row.ts';
 import { ARCHIVE_ROWS } from './archives.ts';
 import { BOMB_ROWS } from './bombs.ts';
 import { CHANNEL_ROWS } from './channel.ts';
+import { EGRESS_ROWS } from './egress.ts';
 import { FLOOD_ROWS } from './flood.ts';
 import { FRAMING_ROWS } from './framing.ts';
 import { NATIVE_ROWS } from './native.ts';
@@ -22,6 +23,7 @@ export const ROWS: readonly Row[] = [
   ...BOMB_ROWS,
   ...ARCHIVE_ROWS,
   ...CHANNEL_ROWS,
+  ...EGRESS_ROWS,
   ...RESIDUE_ROWS,
   ...RANDOM_ROWS,
   ...TIME_ROWS,
