@@ -1,21 +1,11 @@
-import {
-  CALL_STREAM_BIT,
-  FLAG,
-  FRAME,
-  decodeCredit,
-  decodeHead,
-  encodeCredit,
-  encodeHead,
-} from '../channel/index.ts';
+import { CALL_STREAM_BIT, FLAG, FRAME, decodeCredit, decodeHead, encodeHead } from '../channel/index.ts';
 import type { CallHead, ReplyHead } from '../channel/index.ts';
+import { IncomingCredit, OutgoingBody } from './body-flow.ts';
 import { currentStream } from './console.ts';
 import type { Wire } from './wire.ts';
 
 /** A body up to this size goes with its call, in one frame. */
 const WHOLE_BODY_BYTES_MAX = 64 * 1024;
-/** Longest piece of a body that streams. The host joins a frame that spans two of its reads of 64 KiB. */
-const PIECE_BYTES_MAX = 16 * 1024;
-
 /** What a capability refused or could not do. `code` is one of Cordon's error codes. */
 export class CapabilityError extends Error {
   override readonly name = 'CapabilityError';
@@ -69,9 +59,13 @@ export class CallClient {
     this.#lastId += 1;
     const id = this.#lastId;
     const head: CallHead = [capability, binding, operation, args, currentStream.getStore() ?? 0];
-    const stream = new GuestCallStream(id, this.#wire, this.#windowBytes, () => this.#open.delete(id));
+    const onAbort = (): void => stream.abort(asError(signal?.reason));
+    const stream = new GuestCallStream(id, this.#wire, this.#windowBytes, () => {
+      this.#open.delete(id);
+      signal?.removeEventListener('abort', onAbort);
+    });
     this.#open.set(id, stream);
-    signal?.addEventListener('abort', () => stream.abort(asError(signal.reason)), { once: true });
+    signal?.addEventListener('abort', onAbort);
     stream.start(head, body);
     return stream.result;
   }
@@ -89,24 +83,19 @@ class GuestCallStream {
   readonly #id: number;
   readonly #wire: Wire;
   readonly #release: () => void;
-  readonly #windowBytes: number;
+  readonly #outgoing: OutgoingBody;
+  readonly #incoming: IncomingCredit;
   #resolve: (result: CallResult) => void = () => undefined;
   #reject: (error: Error) => void = () => undefined;
   #over = false;
-  // Body to the host.
-  #window: number;
-  #windowOpened: (() => void) | null = null;
-  #reader: ReadableStreamDefaultReader<Uint8Array> | null = null;
-  // Body from the host.
+  /** Of the body from the host, while it streams. */
   #controller: ReadableStreamDefaultController<Uint8Array> | null = null;
-  #arrived = 0;
-  #credited = 0;
 
   constructor(id: number, wire: Wire, windowBytes: number, release: () => void) {
     this.#id = id;
     this.#wire = wire;
-    this.#windowBytes = windowBytes;
-    this.#window = windowBytes;
+    this.#outgoing = new OutgoingBody(wire, id, windowBytes);
+    this.#incoming = new IncomingCredit(wire, id, windowBytes);
     this.#release = release;
     this.result = new Promise((resolve, reject) => {
       this.#resolve = resolve;
@@ -116,12 +105,13 @@ class GuestCallStream {
 
   start(head: CallHead, body: Uint8Array | ReadableStream<Uint8Array> | null): void {
     if (body === null || (body instanceof Uint8Array && body.byteLength <= WHOLE_BODY_BYTES_MAX)) {
-      if (body !== null) this.#window -= body.byteLength;
+      if (body !== null) this.#outgoing.sent(body.byteLength);
       this.#wire.send(FRAME.call, FLAG.last, this.#id, encodeHead(head, body));
       return;
     }
     this.#wire.send(FRAME.call, 0, this.#id, encodeHead(head, null));
-    const sending = body instanceof Uint8Array ? this.#sendPieces(body) : this.#pump(body);
+    const sending =
+      body instanceof Uint8Array ? this.#outgoing.send(body) : this.#outgoing.pump(body, 'The body');
     sending.then(
       () => this.#over || this.#wire.send(FRAME.data, FLAG.last, this.#id, null),
       (thrown: unknown) => this.abort(asError(thrown)),
@@ -154,8 +144,7 @@ class GuestCallStream {
   }
 
   credit(bytes: number): void {
-    this.#window += bytes;
-    this.#wake();
+    this.#outgoing.credit(bytes);
   }
 
   abort(reason: Error): void {
@@ -165,7 +154,7 @@ class GuestCallStream {
   }
 
   #enqueue(payload: Uint8Array): void {
-    this.#arrived += payload.byteLength;
+    this.#incoming.arrived(payload.byteLength);
     this.#controller?.enqueue(payload.slice());
   }
 
@@ -179,38 +168,7 @@ class GuestCallStream {
     this.#over = true;
     this.#controller = null;
     this.#release();
-    this.#wake();
-    this.#reader?.cancel().catch(() => undefined);
-  }
-
-  #wake(): void {
-    const opened = this.#windowOpened;
-    this.#windowOpened = null;
-    opened?.();
-  }
-
-  async #pump(body: ReadableStream<Uint8Array>): Promise<void> {
-    const reader = body.getReader();
-    this.#reader = reader;
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done || this.#over) return;
-      if (!ArrayBuffer.isView(value)) throw new TypeError('The body streams something that is not bytes.');
-      await this.#sendPieces(new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
-    }
-  }
-
-  async #sendPieces(bytes: Uint8Array): Promise<void> {
-    let offset = 0;
-    while (offset < bytes.byteLength) {
-      while (this.#window <= 0 && !this.#over)
-        await new Promise<void>((resolve) => (this.#windowOpened = resolve));
-      if (this.#over) return;
-      const end = Math.min(bytes.byteLength, offset + PIECE_BYTES_MAX, offset + this.#window);
-      this.#wire.send(FRAME.data, 0, this.#id, bytes.slice(offset, end));
-      this.#window -= end - offset;
-      offset = end;
-    }
+    this.#outgoing.stop();
   }
 
   #bodyStream(): ReadableStream<Uint8Array> {
@@ -219,19 +177,13 @@ class GuestCallStream {
         start: (controller) => {
           this.#controller = controller;
         },
-        pull: (controller) => this.#creditTaken(controller.desiredSize ?? 0),
+        pull: (controller) => {
+          if (!this.#over) this.#incoming.grant(controller);
+        },
         cancel: () => this.abort(new DOMException('The body was cancelled.', 'AbortError')),
       },
-      { highWaterMark: this.#windowBytes / 2, size: (chunk) => chunk.byteLength },
+      this.#incoming.strategy,
     );
-  }
-
-  #creditTaken(desiredSize: number): void {
-    const queued = this.#windowBytes / 2 - desiredSize;
-    const due = this.#arrived - queued - this.#credited;
-    if (this.#over || due === 0 || (queued > 0 && due < this.#windowBytes / 4)) return;
-    this.#credited += due;
-    this.#wire.send(FRAME.credit, 0, this.#id, encodeCredit(due));
   }
 }
 

@@ -1,5 +1,6 @@
 import { FLAG, FRAME, encodeClose, encodeCredit, encodeHead } from '../channel/index.ts';
 import type { FailureHead, RequestHead, ResponseHead } from '../channel/index.ts';
+import { IncomingCredit, OutgoingBody } from './body-flow.ts';
 import { describeError } from './errors.ts';
 import type { Handler, LoadedModule } from './loader.ts';
 import { GuestRequest } from './request.ts';
@@ -7,11 +8,8 @@ import { acceptedSocket, isResponse, wholeBody } from './response.ts';
 import type { PairedSocket } from './websocket.ts';
 import type { Wire } from './wire.ts';
 
-/**
- * Longest piece of a body in one frame. The host reads 64 KiB at a time and joins a frame that spans two
- * reads, so smaller pieces mean less to join.
- */
-const PIECE_BYTES_MAX = 16 * 1024;
+/** A body up to this size goes with the head, in one frame. */
+const WHOLE_BODY_BYTES_MAX = 16 * 1024;
 /** The host's `responseHeadersBytesMax`; it kills a guest that sends more. */
 const HEADERS_BYTES_MAX = 32 * 1024;
 const encoder = new TextEncoder();
@@ -53,18 +51,13 @@ export class GuestExchange {
   readonly #request: GuestRequest;
   readonly #context = new ExecutionContext();
   readonly #release: (id: number) => void;
-  readonly #windowBytes: number;
   #aborted = false;
   // Request body, when it streams.
   #bodyController: ReadableStreamDefaultController<Uint8Array> | null = null;
   #bodyWaiting: Uint8Array[] = [];
   #bodyEnded = false;
-  #arrived = 0;
-  #credited = 0;
-  // Response body.
-  #window: number;
-  #windowOpened: (() => void) | null = null;
-  #reader: ReadableStreamDefaultReader<Uint8Array> | null = null;
+  readonly #incoming: IncomingCredit;
+  readonly #outgoing: OutgoingBody;
   #socket: PairedSocket | null = null;
   #socketClosed: (() => void) | null = null;
 
@@ -79,8 +72,8 @@ export class GuestExchange {
     this.requestId = requestId;
     this.#wire = wire;
     this.#release = release;
-    this.#windowBytes = windowBytes;
-    this.#window = windowBytes;
+    this.#incoming = new IncomingCredit(wire, frame.id, windowBytes);
+    this.#outgoing = new OutgoingBody(wire, frame.id, windowBytes);
     const whole = (frame.flags & FLAG.last) !== 0;
     this.#request = new GuestRequest({
       method,
@@ -91,7 +84,7 @@ export class GuestExchange {
       stream: whole ? null : () => this.#bodyStream(),
     });
     if (!whole && frame.body.byteLength > 0) {
-      this.#arrived = frame.body.byteLength;
+      this.#incoming.arrived(frame.body.byteLength);
       this.#bodyWaiting.push(frame.body.slice());
     }
   }
@@ -113,7 +106,7 @@ export class GuestExchange {
       return;
     }
     if (bytes.byteLength > 0) {
-      this.#arrived += bytes.byteLength;
+      this.#incoming.arrived(bytes.byteLength);
       if (this.#bodyController === null) this.#bodyWaiting.push(bytes.slice());
       else this.#bodyController.enqueue(bytes.slice());
     }
@@ -124,10 +117,7 @@ export class GuestExchange {
   }
 
   credit(bytes: number): void {
-    this.#window += bytes;
-    const opened = this.#windowOpened;
-    this.#windowOpened = null;
-    opened?.();
+    this.#outgoing.credit(bytes);
   }
 
   /** The caller closed the WebSocket. */
@@ -141,9 +131,8 @@ export class GuestExchange {
     this.#aborted = true;
     this.#request.abort();
     if (!this.#bodyEnded) this.#bodyController?.error(new DOMException('The caller left.', 'AbortError'));
-    this.#reader?.cancel('The caller left.').catch(() => undefined);
+    this.#outgoing.stop('The caller left.');
     this.close(1006, 'The caller left.');
-    this.credit(this.#windowBytes);
   }
 
   /** Costs this request only. */
@@ -168,7 +157,7 @@ export class GuestExchange {
       return;
     }
     const whole = wholeBody(response);
-    if (whole !== undefined && whole.byteLength <= PIECE_BYTES_MAX) {
+    if (whole !== undefined && whole.byteLength <= WHOLE_BODY_BYTES_MAX) {
       this.#head(response, whole, true);
       return;
     }
@@ -178,8 +167,8 @@ export class GuestExchange {
       return;
     }
     this.#head(response, null, false, whole?.byteLength);
-    if (whole !== undefined) await this.#sendPieces(whole);
-    else await this.#pump(body);
+    if (whole !== undefined) await this.#outgoing.send(whole);
+    else await this.#outgoing.pump(body, 'The body of the Response');
     this.#end();
   }
 
@@ -200,7 +189,7 @@ export class GuestExchange {
     const done = last && this.#context.idle;
     const flags = (last ? FLAG.last : 0) | (done ? FLAG.done : 0);
     this.#wire.send(FRAME.response, flags, this.id, encodeHead(head, body));
-    if (body !== null) this.#window -= body.byteLength;
+    if (body !== null) this.#outgoing.sent(body.byteLength);
     if (last) this.#finish(done);
   }
 
@@ -208,33 +197,6 @@ export class GuestExchange {
     const done = this.#context.idle;
     this.#wire.send(FRAME.data, FLAG.last | (done ? FLAG.done : 0), this.id, null);
     this.#finish(done);
-  }
-
-  async #pump(body: ReadableStream<Uint8Array>): Promise<void> {
-    const reader = body.getReader();
-    this.#reader = reader;
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done || this.#aborted) return;
-      if (!ArrayBuffer.isView(value))
-        throw new TypeError('The body of the Response streams something that is not bytes.');
-      await this.#sendPieces(new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
-    }
-  }
-
-  async #sendPieces(bytes: Uint8Array): Promise<void> {
-    let offset = 0;
-    while (offset < bytes.byteLength) {
-      while (this.#window <= 0 && !this.#aborted) {
-        await new Promise<void>((resolve) => (this.#windowOpened = resolve));
-      }
-      if (this.#aborted) return;
-      const end = Math.min(bytes.byteLength, offset + PIECE_BYTES_MAX, offset + this.#window);
-      // A view would be sent later than the code may change it.
-      this.#wire.send(FRAME.data, 0, this.id, bytes.slice(offset, end));
-      this.#window -= end - offset;
-      offset = end;
-    }
   }
 
   async #serveSocket(socket: PairedSocket, response: Response): Promise<void> {
@@ -274,19 +236,10 @@ export class GuestExchange {
           this.#bodyWaiting = [];
           if (this.#bodyEnded) controller.close();
         },
-        pull: (controller) => this.#creditTaken(controller.desiredSize ?? 0),
+        pull: (controller) => this.#incoming.grant(controller),
       },
-      { highWaterMark: this.#windowBytes / 2, size: (chunk) => chunk.byteLength },
+      this.#incoming.strategy,
     );
-  }
-
-  /** Grants the host as much as the code has read, in steps that are worth a frame. */
-  #creditTaken(desiredSize: number): void {
-    const queued = this.#windowBytes / 2 - desiredSize;
-    const due = this.#arrived - queued - this.#credited;
-    if (due === 0 || (queued > 0 && due < this.#windowBytes / 4)) return;
-    this.#credited += due;
-    this.#wire.send(FRAME.credit, 0, this.id, encodeCredit(due));
   }
 }
 

@@ -1,5 +1,6 @@
-import { closeSync, existsSync, fsyncSync, linkSync, openSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, linkSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { syncFolder } from '../store/index.ts';
 import { openFileKeyWrapper, type FileKeyOptions, type KeyWrapper } from '../vault/index.ts';
 
 /** The file of the master key, and how it is exchanged for a new one. */
@@ -36,13 +37,4 @@ export function openMasterKeyFile({ path, create }: FileKeyOptions): MasterKeyFi
       );
     },
   };
-}
-
-function syncFolder(path: string): void {
-  const folder = openSync(path, 'r');
-  try {
-    fsyncSync(folder);
-  } finally {
-    closeSync(folder);
-  }
 }

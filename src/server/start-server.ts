@@ -101,6 +101,7 @@ async function compose(options: ServerOptions, closers: Closers): Promise<Runnin
   const gatewayUrl = urlOf(options.gateway.host, (await gateway.listen(options.gateway)).port);
 
   const { name, confines } = isolation;
+  const known = versions();
   const control = createControlServer({
     services: {
       deployer,
@@ -117,7 +118,7 @@ async function compose(options: ServerOptions, closers: Closers): Promise<Runnin
         gatewayUrl,
         isolation: name,
         confines,
-        versions: versions(),
+        versions: known,
         ...pool.status(),
       }),
     },

@@ -14,6 +14,7 @@ import {
 import { dirname, join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { CordonError } from '../contract/index.ts';
+import { syncFolder } from './sync-folder.ts';
 
 /** Layout of the folder. A change that an older Cordon would misread raises it. */
 const FORMAT = 1;
@@ -154,15 +155,6 @@ function writeFormat(folder: string, file: string): void {
     throw error;
   }
   syncFolder(folder);
-}
-
-function syncFolder(folder: string): void {
-  const descriptor = openSync(folder, 'r');
-  try {
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
 }
 
 function writing<T>(folder: string, action: () => T): T {

@@ -6,6 +6,7 @@
 export { openSqliteStore } from './sqlite/sqlite-store.ts';
 export { openDataFolder } from './data-folder.ts';
 export type { DataFolder } from './data-folder.ts';
+export { syncFolder } from './sync-folder.ts';
 export { queryBuilder } from './query-builder.ts';
 export type { Tables } from './tables.ts';
 export type { Row, Statement, Store, Write } from './port.ts';

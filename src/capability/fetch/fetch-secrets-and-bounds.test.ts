@@ -1,67 +1,20 @@
 import assert from 'node:assert/strict';
-import { createServer } from 'node:http';
-import { createServer as createTcpServer } from 'node:net';
 import type { IncomingMessage } from 'node:http';
-import type { Server } from 'node:net';
+import { createServer as createTcpServer } from 'node:net';
 import { after, before, describe, it } from 'node:test';
-import type { FetchGrant } from '../../manifest/index.ts';
-import { SecretHandles } from '../secret/index.ts';
-import { callFetchCapability, contextWith, recordingEvidence } from './fetch.fixture.ts';
-import type { CallOptions, Outcome } from './fetch.fixture.ts';
-import { createFetchCapability } from './index.ts';
-
-import { MIB, answer, hash, listen, originOf } from './service.fixture.ts';
-import type { Seen } from './service.fixture.ts';
-
-const SECRET = 'sk-live/4242+"quoted"';
+import { callFetchCapability, contextWith } from './fetch.fixture.ts';
+import { FetchBench, MIB, SECRET, hash, listen, originOf } from './service.fixture.ts';
 
 describe('the fetch capability under stress', () => {
-  const evidence = recordingEvidence();
-  const handles = new SecretHandles();
-  const names = new Map<string, readonly string[]>();
-  let asked = 0;
-  const capability = createFetchCapability({
-    secrets: { get: (_, name) => Promise.resolve(name === 'API_KEY' ? SECRET : null) },
-    evidence,
-    handles,
-    resolver: {
-      resolve(name) {
-        asked += 1;
-        const addresses = names.get(name);
-        return addresses === undefined ? Promise.reject(new Error('ENOTFOUND')) : Promise.resolve(addresses);
-      },
-    },
-    timeouts: { connectMs: 500, headersMs: 300, idleMs: 300 },
-  });
-  let server: Server;
-  let other: Server;
-  let origin: string;
-  let foreign: string;
+  const bench = new FetchBench();
+  const { capability, server, evidence, handles, grant, ask, seen } = bench;
+  let origin = '';
 
   before(async () => {
-    other = await listen(createServer((request, response) => answer(request, response, '')));
-    foreign = originOf(other);
-    server = await listen(createServer((request, response) => answer(request, response, foreign)));
-    origin = originOf(server);
+    await bench.open();
+    origin = bench.origin;
   });
-  after(async () => {
-    await capability.close();
-    server.close();
-    other.close();
-  });
-
-  function grant(more: Partial<FetchGrant> = {}): FetchGrant {
-    return { to: `${origin}/*`, methods: ['GET', 'POST', 'PUT', 'HEAD'], unsafePrivate: true, ...more };
-  }
-  function ask(path: string, options: CallOptions = {}, grants = [grant()]): Promise<Outcome> {
-    const url = path.startsWith('http') ? path : origin + path;
-    return callFetchCapability(capability, contextWith(grants), url, options);
-  }
-  async function seen(path: string, options: CallOptions = {}, grants = [grant()]): Promise<Seen> {
-    const outcome = await ask(path, options, grants);
-    assert.ifError(outcome.error);
-    return JSON.parse(outcome.body.toString()) as Seen;
-  }
+  after(() => bench.close());
 
   describe('keeps secrets', () => {
     it('puts them into headers, queries and basic authentication', async () => {

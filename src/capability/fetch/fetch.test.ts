@@ -1,66 +1,21 @@
 import assert from 'node:assert/strict';
-import { createServer } from 'node:http';
-import type { Server } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { FetchGrant } from '../../manifest/index.ts';
-import { SecretHandles } from '../secret/index.ts';
-import { callFetchCapability, contextWith, recordingEvidence } from './fetch.fixture.ts';
-import type { CallOptions, Outcome } from './fetch.fixture.ts';
-import { createFetchCapability } from './index.ts';
-
-import { answer, listen, originOf, pick } from './service.fixture.ts';
-import type { Seen } from './service.fixture.ts';
-
-const SECRET = 'sk-live/4242+"quoted"';
+import { callFetchCapability, contextWith } from './fetch.fixture.ts';
+import { FetchBench, pick } from './service.fixture.ts';
 
 describe('the fetch capability', () => {
-  const evidence = recordingEvidence();
-  const handles = new SecretHandles();
-  const names = new Map<string, readonly string[]>();
-  let asked = 0;
-  const capability = createFetchCapability({
-    secrets: { get: (_, name) => Promise.resolve(name === 'API_KEY' ? SECRET : null) },
-    evidence,
-    handles,
-    resolver: {
-      resolve(name) {
-        asked += 1;
-        const addresses = names.get(name);
-        return addresses === undefined ? Promise.reject(new Error('ENOTFOUND')) : Promise.resolve(addresses);
-      },
-    },
-    timeouts: { connectMs: 500, headersMs: 300, idleMs: 300 },
-  });
-  let server: Server;
-  let other: Server;
-  let origin: string;
-  let foreign: string;
+  const bench = new FetchBench();
+  const { capability, evidence, names, grant, ask, seen } = bench;
+  let origin = '';
+  let foreign = '';
 
   before(async () => {
-    other = await listen(createServer((request, response) => answer(request, response, '')));
-    foreign = originOf(other);
-    server = await listen(createServer((request, response) => answer(request, response, foreign)));
-    origin = originOf(server);
+    await bench.open();
+    ({ origin, foreign } = bench);
   });
-  after(async () => {
-    await capability.close();
-    server.close();
-    other.close();
-  });
-
-  function grant(more: Partial<FetchGrant> = {}): FetchGrant {
-    return { to: `${origin}/*`, methods: ['GET', 'POST', 'PUT', 'HEAD'], unsafePrivate: true, ...more };
-  }
-  function ask(path: string, options: CallOptions = {}, grants = [grant()]): Promise<Outcome> {
-    const url = path.startsWith('http') ? path : origin + path;
-    return callFetchCapability(capability, contextWith(grants), url, options);
-  }
-  async function seen(path: string, options: CallOptions = {}, grants = [grant()]): Promise<Seen> {
-    const outcome = await ask(path, options, grants);
-    assert.ifError(outcome.error);
-    return JSON.parse(outcome.body.toString()) as Seen;
-  }
+  after(() => bench.close());
 
   describe('judges destinations', () => {
     it('answers what is granted, and nothing else', async () => {
@@ -128,16 +83,16 @@ describe('the fetch capability', () => {
       const port = new URL(origin).port;
       const to = `http://rebind.test:${port}/*`;
       names.set('rebind.test', ['127.0.0.1']);
-      asked = 0;
+      bench.lookups = 0;
       const context = contextWith([grant({ to })]);
       const first = await callFetchCapability(capability, context, `http://rebind.test:${port}/see`);
       assert.equal(first.answer?.status, 200);
-      assert.equal(asked, 1, 'looked up once for one connection');
+      assert.equal(bench.lookups, 1, 'looked up once for one connection');
       await nextTurn();
       names.set('rebind.test', ['169.254.169.254']);
       const second = await callFetchCapability(capability, context, `http://rebind.test:${port}/see`);
       assert.equal(second.answer?.status, 200, 'the connection that stands is to the judged address');
-      assert.equal(asked, 1);
+      assert.equal(bench.lookups, 1);
       const third = await ask(`http://rebind.test:${port}/see`, {}, [grant({ to })]);
       assert.equal(third.error?.code, 'CORDON_EGRESS_DENIED');
     });

@@ -1,6 +1,13 @@
+import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo, Server } from 'node:net';
 import { gzipSync } from 'node:zlib';
+import type { FetchGrant } from '../../manifest/index.ts';
+import { SecretHandles } from '../secret/index.ts';
+import { callFetchCapability, contextWith, recordingEvidence } from './fetch.fixture.ts';
+import type { CallOptions, Outcome } from './fetch.fixture.ts';
+import { createFetchCapability } from './index.ts';
 
 export const MIB = 1024 * 1024;
 
@@ -109,4 +116,65 @@ function mirror(how: string, key: string, response: ServerResponse): void {
     }
   };
   next();
+}
+
+/** The value of the secret API_KEY of a `FetchBench`. */
+export const SECRET = 'sk-live/4242+"quoted"';
+
+/** The capability between a granted service and a foreign one, with a resolver and secrets of its own. */
+export class FetchBench {
+  readonly evidence = recordingEvidence();
+  readonly handles = new SecretHandles();
+  /** Addresses of names, for the resolver. */
+  readonly names = new Map<string, readonly string[]>();
+  /** How often the resolver was asked. */
+  lookups = 0;
+  origin = '';
+  foreign = '';
+  /** The granted service. */
+  readonly server = createServer((request, response) => answer(request, response, this.foreign));
+  readonly #other = createServer((request, response) => answer(request, response, ''));
+  readonly capability = createFetchCapability({
+    secrets: { get: (_, name) => Promise.resolve(name === 'API_KEY' ? SECRET : null) },
+    evidence: this.evidence,
+    handles: this.handles,
+    resolver: {
+      resolve: (name) => {
+        this.lookups += 1;
+        const addresses = this.names.get(name);
+        return addresses === undefined ? Promise.reject(new Error('ENOTFOUND')) : Promise.resolve(addresses);
+      },
+    },
+    timeouts: { connectMs: 500, headersMs: 300, idleMs: 300 },
+  });
+
+  async open(): Promise<void> {
+    this.foreign = originOf(await listen(this.#other));
+    this.origin = originOf(await listen(this.server));
+  }
+
+  async close(): Promise<void> {
+    await this.capability.close();
+    this.server.close();
+    this.#other.close();
+  }
+
+  readonly grant = (more: Partial<FetchGrant> = {}): FetchGrant => ({
+    to: `${this.origin}/*`,
+    methods: ['GET', 'POST', 'PUT', 'HEAD'],
+    unsafePrivate: true,
+    ...more,
+  });
+
+  readonly ask = (path: string, options: CallOptions = {}, grants = [this.grant()]): Promise<Outcome> => {
+    const url = path.startsWith('http') ? path : this.origin + path;
+    return callFetchCapability(this.capability, contextWith(grants), url, options);
+  };
+
+  /** What the service saw of a request. */
+  readonly seen = async (path: string, options: CallOptions = {}, grants = [this.grant()]): Promise<Seen> => {
+    const outcome = await this.ask(path, options, grants);
+    assert.ifError(outcome.error);
+    return JSON.parse(outcome.body.toString()) as Seen;
+  };
 }

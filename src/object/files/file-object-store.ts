@@ -3,7 +3,9 @@ import { constants } from 'node:fs';
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { CordonError } from '../../contract/index.ts';
+import { hasCode } from '../file-problem.ts';
 import type { ObjectStore } from '../port.ts';
+import { syncFolder } from '../sync-folder.ts';
 
 const HASH = /^[0-9a-f]{64}$/;
 /** Where objects are while they are written; a rename makes them objects. */
@@ -135,15 +137,6 @@ async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
   }
 }
 
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
-}
-
 function missing(sha256: string): CordonError {
   return new CordonError(
     'CORDON_OBJECT_MISSING',
@@ -159,8 +152,4 @@ function writeError(path: string, cause: unknown): CordonError {
 function failed(what: string, cause: unknown): CordonError {
   const message = cause instanceof Error ? cause.message : String(cause);
   return new CordonError('CORDON_STORE_FAILED', `Cannot ${what}: ${message}.`, { cause });
-}
-
-function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
 }

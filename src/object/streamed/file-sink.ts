@@ -2,7 +2,8 @@ import type { FileHandle } from 'node:fs/promises';
 import { rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { CordonError } from '../../contract/index.ts';
-import { problem, syncFolder } from './file-problem.ts';
+import { problem } from '../file-problem.ts';
+import { syncFolder } from '../sync-folder.ts';
 import type { ObjectSink } from './port.ts';
 
 /** Bytes that are written at once. At most two blocks are in memory: one fills while the other is written. */

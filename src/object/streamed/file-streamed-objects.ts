@@ -5,7 +5,8 @@ import type { FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { CordonError } from '../../contract/index.ts';
 import { FileSink } from './file-sink.ts';
-import { problem, hasCode, syncFolder } from './file-problem.ts';
+import { hasCode, problem } from '../file-problem.ts';
+import { syncFolder } from '../sync-folder.ts';
 import type { ObjectSink, StreamedObject, StreamedObjects } from './port.ts';
 
 const NAME = /^[0-9a-f]{32}$/;

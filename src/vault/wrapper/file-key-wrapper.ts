@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { CordonError } from '../../contract/index.ts';
+import { syncFolder } from '../../store/index.ts';
 import { KEY_BYTES } from '../format.ts';
 import type { KeyWrapper } from '../port.ts';
 import { LocalKeyWrapper, parseMasterKey } from './local-key-wrapper.ts';
@@ -82,15 +83,6 @@ function makeKey(path: string): string {
     return made;
   } finally {
     rmSync(temporary, { force: true });
-  }
-}
-
-function syncFolder(path: string): void {
-  const folder = openSync(path, 'r');
-  try {
-    fsyncSync(folder);
-  } finally {
-    closeSync(folder);
   }
 }
 

@@ -1,15 +1,4 @@
-import { open } from 'node:fs/promises';
-import { CordonError } from '../../contract/index.ts';
-
-/** Makes the names in a folder durable. */
-export async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
-}
+import { CordonError } from '../contract/index.ts';
 
 /** Why the disk did not do `what`, as an error of the port. */
 export function problem(what: string, cause: unknown): CordonError {
