@@ -3,6 +3,7 @@ import { BUCKET_GET, BUCKET_GROWTH, BUCKET_PUT } from './bucket.ts';
 import { coldName, DENO_PROCESS, POOL_EMPTY, WORKER_LOADER } from './cold-start.ts';
 import { DIRECT, EGRESS } from './egress.ts';
 import { GRANT_ALLOWED, GRANT_DENIED } from './grant-check.ts';
+import { ALL_TOGETHER, PUBLIC_ROUTE, guardedName } from './gateway.ts';
 import { KV_GET } from './kv.ts';
 import { FIRST_INVOCATION, READY } from './lifecycle.ts';
 import { CORDON, type Result } from './measurement.ts';
@@ -83,6 +84,17 @@ const BUDGETS: readonly Budget[] = [
   atLeast('throughput over the undici proxy', 0.75, ratio(LOADED, UNDICI_PROXY)),
   atLeast('throughput over raw workerd', 1.5, ratio(LOADED, WORKERD_HELLO)),
   atMost('gateway CPU of a public request', 80, 'µs', of(LOADED_CPU)),
+  atMost(
+    'gateway CPU, JWT, Cedar, rate and schema together',
+    120,
+    'µs',
+    of(guardedName(ALL_TOGETHER, 'CPU of the front')),
+  ),
+  atLeast(
+    'throughput of all together, over the public route',
+    0.6,
+    ratio(guardedName(ALL_TOGETHER, 'throughput'), PUBLIC_ROUTE),
+  ),
   atMost('idle, warmed instance: PSS', 16, 'MB', of(IDLE_INSTANCE)),
   atMost(`${FUNCTIONS_AT_REST} deployed functions, extrapolated`, 200, 'MB', (results) => {
     const each = of(AT_REST)(results);

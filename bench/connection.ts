@@ -1,5 +1,6 @@
 /** HTTP/1.1 on one kept-alive connection, as cheap as Node.js allows: what is measured is the other side. */
 import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 
 const READ_BYTES = 128 * 1024;
 const HEAD_BYTES_MAX = 16 * 1024;
@@ -12,14 +13,24 @@ export interface Target {
   readonly path: string;
   /** Bytes of body to send. */
   readonly bodyBytes: number;
+  /** In the place of bytes that mean nothing: a text with its content type. */
+  readonly body?: { readonly type: string; readonly text: string };
+  /** Fields besides Host and those of the body. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** True: TLS without a look at the certificate. */
+  readonly tls?: boolean;
 }
 
 /** The whole request, made once. */
 export function encodeRequest(target: Target): Buffer {
-  const length =
-    target.method === 'POST' ? `content-length: ${target.bodyBytes}\r\ncontent-type: text/plain\r\n` : '';
-  const head = `${target.method} ${target.path} HTTP/1.1\r\nhost: 127.0.0.1:${target.port}\r\n${length}\r\n`;
-  return Buffer.from(head + 'x'.repeat(target.bodyBytes));
+  const { type, text } = target.body ?? { type: 'text/plain', text: 'x'.repeat(target.bodyBytes) };
+  const fields = { host: `127.0.0.1:${target.port}`, ...target.headers };
+  if (target.method === 'POST') {
+    Object.assign(fields, { 'content-length': String(Buffer.byteLength(text)), 'content-type': type });
+  }
+  const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}`);
+  const head = `${target.method} ${target.path} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`;
+  return Buffer.from(head + (target.method === 'POST' ? text : ''));
 }
 
 /** Called as the answer's first byte and its end arrive. */
@@ -40,9 +51,18 @@ export class Connection {
   #left: number | null = null;
   #started = false;
 
-  private constructor(port: number, listener: ResponseListener) {
+  private constructor(port: number, listener: ResponseListener, tls: boolean) {
     this.#listener = listener;
-    this.#socket = connect({
+    this.#socket = tls ? this.#dialTls(port) : this.#dial(port);
+    this.#socket.on('error', (error) => listener.failed(error));
+    this.#socket.on('close', () => {
+      if (this.#started || this.#left !== null)
+        listener.failed(new Error('The server closed the connection.'));
+    });
+  }
+
+  #dial(port: number): Socket {
+    return connect({
       port,
       host: '127.0.0.1',
       noDelay: true,
@@ -54,19 +74,21 @@ export class Connection {
         },
       },
     });
-    this.#socket.on('error', (error) => listener.failed(error));
-    this.#socket.on('close', () => {
-      if (this.#started || this.#left !== null)
-        listener.failed(new Error('The server closed the connection.'));
-    });
+  }
+
+  #dialTls(port: number): Socket {
+    const socket = connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false });
+    socket.setNoDelay(true);
+    socket.on('data', (chunk: Buffer) => this.#read(chunk));
+    return socket;
   }
 
   /** Resolves when the connection stands. */
-  static async open(port: number, listener: ResponseListener): Promise<Connection> {
+  static async open(port: number, listener: ResponseListener, tls = false): Promise<Connection> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const connection = new Connection(port, listener);
+    const connection = new Connection(port, listener, tls);
     const socket = connection.#socket;
-    socket.once('connect', resolve);
+    socket.once(tls ? 'secureConnect' : 'connect', resolve);
     socket.once('error', reject);
     await promise;
     socket.off('error', reject);

@@ -1,5 +1,5 @@
 import { Broker, Meter } from '../src/broker/index.ts';
-import { openStorageCapabilities } from '../src/capability/index.ts';
+import { createRedactor, openStorageCapabilities } from '../src/capability/index.ts';
 import type { CallerContext } from '../src/capability/index.ts';
 import { systemClock } from '../src/contract/index.ts';
 import { createEvidence } from '../src/evidence/index.ts';
@@ -46,7 +46,10 @@ export const grantCheck: Measurement = {
       decide: capability.decide.bind(capability),
       serve: () => SERVED,
     }));
-    const open = new Broker({ capabilities, evidence, meter: new Meter() }).opener(CONTEXT);
+    const open = new Broker({ capabilities, evidence, meter: new Meter() }).opener(
+      CONTEXT,
+      createRedactor([]),
+    );
     const measure = (name: string, prefix: string): Result => {
       const calls = Array.from({ length: KEYS }, (_, index) => callFor(`${prefix}${index}`));
       const round = (): number => {

@@ -1,23 +1,41 @@
-/** The load generator's process: a closed loop on each connection, one order after the other. */
-import { Connection, encodeRequest } from './connection.ts';
-import type { LoadOrder, LoadResult } from './load.ts';
+/** The load generator's process: one order after the other, each a closed loop on every connection or an open loop. */
+import { Connection, encodeRequest, type ResponseListener } from './connection.ts';
+import { Http2Connection } from './http2-connection.ts';
+import type { LoadOrder, LoadResult, OpenOrder, OpenResult } from './load.ts';
+import { runOpenLoop } from './open-loop.ts';
 
 /** Latencies that are kept of one round. */
 const SAMPLES_MAX = 1_000_000;
 const samples = new Float64Array(SAMPLES_MAX);
 
+/** A connection of either protocol. */
+interface Sender {
+  send(request: Buffer): void;
+  close(): void;
+}
+
 async function run(order: LoadOrder): Promise<LoadResult> {
-  const request = encodeRequest(order);
+  const { variants } = order;
+  const requests = (variants ?? [{}]).map((headers) =>
+    encodeRequest({ ...order, headers: { ...order.headers, ...headers } }),
+  );
+  let next = 0;
+  /** Null when each variant has been sent once. */
+  const nextRequest = (): Buffer | null => {
+    const request = requests[variants === undefined ? 0 : next] ?? null;
+    next += 1;
+    return request;
+  };
   const { promise: done, resolve, reject } = Promise.withResolvers<void>();
   let count = 0;
   let stopping = false;
   let open = order.connections;
 
   const starts: (() => void)[] = [];
-  const connections: Connection[] = [];
+  const connections: Sender[] = [];
   for (let index = 0; index < order.connections; index += 1) {
     let sentAt = 0;
-    const connection = await Connection.open(order.port, {
+    const listener: ResponseListener = {
       first: () => undefined,
       end: (status) => {
         if (status !== 200) {
@@ -27,7 +45,8 @@ async function run(order: LoadOrder): Promise<LoadResult> {
         const now = performance.now();
         if (count < SAMPLES_MAX) samples[count] = now - sentAt;
         count += 1;
-        if (stopping) {
+        const request = stopping ? null : nextRequest();
+        if (request === null) {
           open -= 1;
           if (open === 0) resolve();
           return;
@@ -36,9 +55,14 @@ async function run(order: LoadOrder): Promise<LoadResult> {
         connection.send(request);
       },
       failed: reject,
-    });
+    };
+    const connection: Sender = order.http2
+      ? await Http2Connection.open(order, listener)
+      : await Connection.open(order.port, listener, order.tls);
     connections.push(connection);
     starts.push(() => {
+      const request = nextRequest();
+      if (request === null) throw new Error('There are fewer variants than connections.');
       sentAt = performance.now();
       connection.send(request);
     });
@@ -62,14 +86,10 @@ async function run(order: LoadOrder): Promise<LoadResult> {
   return { requests: count, seconds, latencies: samples.slice(0, Math.min(count, SAMPLES_MAX)), problem };
 }
 
-process.on('message', (order: LoadOrder) => {
-  const failed = (error: Error): LoadResult => ({
-    requests: 0,
-    seconds: 0,
-    latencies: new Float64Array(),
-    problem: error.message,
-  });
-  void run(order)
-    .catch(failed)
+process.on('message', (order: LoadOrder | OpenOrder) => {
+  const running: Promise<LoadResult | OpenResult> =
+    'requestsPerSecond' in order ? runOpenLoop(order) : run(order);
+  void running
+    .catch((error: unknown) => ({ problem: (error as Error).message }))
     .then((result) => process.connected && process.send?.(result));
 });

@@ -4,9 +4,16 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { Target } from './connection.ts';
 
+/** Status of a request that got no answer. */
+export const UNANSWERED = 0;
+
 export interface LoadOrder extends Target {
   readonly connections: number;
   readonly durationMs: number;
+  /** True: HTTP/2 over TLS. */
+  readonly http2?: boolean;
+  /** Fields that differ from request to request: each is sent once, and then the round is over. */
+  readonly variants?: readonly Readonly<Record<string, string>>[];
 }
 
 export interface LoadResult {
@@ -16,6 +23,29 @@ export interface LoadResult {
   /** ms from the write of a request to the last byte of its answer. */
   readonly latencies: Float64Array;
   /** Null, or the first thing that went wrong. */
+  readonly problem: string | null;
+}
+
+/** Requests that are due at fixed times, however long the answers take. */
+export interface OpenOrder extends Target {
+  readonly connections: number;
+  readonly durationMs: number;
+  readonly requestsPerSecond: number;
+}
+
+export interface OpenResult {
+  /** Wall clock, ms. */
+  readonly startedAt: number;
+  /** One entry of each for every request, in the order in which they ended. */
+  readonly samples: {
+    /** ms after the start at which it was due. */
+    readonly dueMs: number[];
+    /** ms from then to the last byte of the answer: the wait for a free connection counts. */
+    readonly latencyMs: number[];
+    /** `UNANSWERED` where the connection ended before the answer, or none was free for it. */
+    readonly status: number[];
+  };
+  /** Null, or why nothing was sent. */
   readonly problem: string | null;
 }
 
@@ -35,17 +65,26 @@ export class LoadGenerator {
   }
 
   /** Runs one round. Throws when an answer is not what was asked for. */
-  async run(order: LoadOrder): Promise<LoadResult> {
+  run(order: LoadOrder): Promise<LoadResult> {
+    return this.#order<LoadResult>(order);
+  }
+
+  /** Sends at a rate. Whatever comes back is a result. */
+  runOpen(order: OpenOrder): Promise<OpenResult> {
+    return this.#order<OpenResult>(order);
+  }
+
+  async #order<T extends LoadResult | OpenResult>(order: LoadOrder | OpenOrder): Promise<T> {
     this.#child.send(order);
-    const result = await Promise.race([this.#answer(), this.#ended]);
+    const result = await Promise.race([this.#answer<T>(), this.#ended]);
     if (result.problem !== null)
       throw new Error(`${order.method} ${order.path} on port ${order.port}: ${result.problem}`);
     return result;
   }
 
-  #answer(): Promise<LoadResult> {
+  #answer<T>(): Promise<T> {
     return new Promise((resolve) => {
-      this.#child.removeAllListeners('message').once('message', (result) => resolve(result as LoadResult));
+      this.#child.removeAllListeners('message').once('message', (result) => resolve(result as T));
     });
   }
 

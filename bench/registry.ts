@@ -1,6 +1,8 @@
 import { bucket } from './bucket.ts';
 import { burst, coldStart } from './cold-start.ts';
 import { egress } from './egress.ts';
+import { flood } from './flood.ts';
+import { gateway } from './gateway.ts';
 import { grantCheck } from './grant-check.ts';
 import { inference } from './inference.ts';
 import { kv } from './kv.ts';
@@ -13,6 +15,8 @@ import { warm } from './warm.ts';
 /** All measurements, in the order in which they run. */
 export const MEASUREMENTS: readonly Measurement[] = [
   warm,
+  gateway,
+  flood,
   coldStart,
   burst,
   memory,

@@ -1,13 +1,12 @@
 import { CordonError, newId } from '../contract/index.ts';
-import type { Capability, CallerContext, Decision } from '../capability/index.ts';
+import { recordDenial, redactDenials } from '../capability/index.ts';
+import type { Capability, CallerContext, Decision, Redactor } from '../capability/index.ts';
 import type { Evidence } from '../evidence/index.ts';
-import type { CallHandler, CallOpener, CallReply, GuestCall } from '../instance/index.ts';
+import type { CallFailure, CallHandler, CallOpener, CallReply, GuestCall } from '../instance/index.ts';
 import type { Meter } from './meter.ts';
 
 /** What serves a call that was refused: it drops what still comes. */
 const REFUSED: CallHandler = { data() {}, end() {}, cancel() {}, drain() {} };
-/** Denials of one instance that become security events. */
-const DENIALS_RECORDED_MAX = 50;
 
 export interface BrokerOptions {
   readonly capabilities: readonly Capability[];
@@ -27,16 +26,20 @@ export class Broker {
     this.#meter = options.meter;
   }
 
-  /** What serves the calls of one instance. Who calls is fixed here, once, by the socket. */
-  opener(context: CallerContext): CallOpener {
-    let denials = 0;
+  /**
+   * What serves the calls of one instance. Who calls is fixed here, once, by the socket. What is recorded about
+   * refused calls goes through `redactor`.
+   */
+  opener(context: CallerContext, redactor: Redactor): CallOpener {
+    redactDenials(context, redactor);
     return (call, reply) => {
       const capability = this.#capabilities.get(call.capability);
       const decision = capability?.decide(context, call) ?? unknownCapability(call);
       this.#meter.count(context, call, decision);
       if (capability === undefined || decision.outcome === 'deny') {
-        denials += 1;
-        if (denials <= DENIALS_RECORDED_MAX) this.#record(context, call, decision);
+        const { binding } = call;
+        const { resource, rule, operation = call.operation } = decision;
+        recordDenial(this.#evidence, context, call, rule, { binding, operation, resource });
         reply.fail(denied(context, call, decision));
         return REFUSED;
       }
@@ -55,41 +58,21 @@ export class Broker {
       return REFUSED;
     }
   }
-
-  #record(context: CallerContext, call: GuestCall, decision: Decision): void {
-    this.#evidence.record({
-      kind: 'grant.denied',
-      severity: 'medium',
-      app: context.app,
-      function: context.function,
-      instance: context.instance,
-      request: call.request,
-      reason: decision.rule,
-      detail: {
-        capability: call.capability,
-        binding: call.binding,
-        operation: call.operation,
-        resource: decision.resource,
-      },
-    });
-  }
 }
 
 function unknownCapability(call: GuestCall): Decision {
   return { outcome: 'deny', resource: call.capability, rule: 'capability.unknown', hint: '' };
 }
 
-function denied(context: CallerContext, call: GuestCall, decision: Decision): CordonError {
-  const what = `${call.capability} ${call.operation} on ${decision.resource}`;
+/** A plain value: guests are refused often, and nobody asks for the stack of it. */
+function denied(context: CallerContext, call: GuestCall, decision: Decision): CallFailure {
+  const what = `${call.capability} ${decision.operation ?? call.operation} on ${decision.resource}`;
   const hint =
     decision.hint === ''
       ? ''
       : ` Allow it in cordon.jsonc with functions.${context.function}.${decision.hint}`;
-  return new CordonError(
-    'CORDON_GRANT_MISSING',
-    `${context.app}/${context.function} may not ${what}: ${decision.rule}.${hint}`,
-    {
-      details: { rule: decision.rule, hint: decision.hint },
-    },
-  );
+  return {
+    code: 'CORDON_GRANT_MISSING',
+    message: `${context.app}/${context.function} may not ${what}: ${decision.rule}.${hint}`,
+  };
 }

@@ -23,8 +23,8 @@ export class Meter {
 
   count(
     { app, function: name }: CallerContext,
-    { capability, binding, operation }: GuestCall,
-    { resource, outcome }: Decision,
+    { capability, binding, operation: called }: GuestCall,
+    { resource, outcome, operation = called }: Decision,
   ): void {
     const uses = this.#usesOf(`${app}/${name}`);
     const key = `${outcome} ${capability} ${binding} ${operation} ${resource}`;

@@ -120,7 +120,7 @@ export function serve(
         return true;
       },
       end: () => done(null),
-      fail: done,
+      fail: (error: CordonError) => done(error),
       consumed() {},
     };
     const handler = capability.serve(context, call, reply);

@@ -6,4 +6,5 @@ export { Fetcher } from './service/guest.ts';
 export { installFetch } from './fetch/guest.ts';
 export { installNodeHttp } from './fetch/guest-http.ts';
 export { installConnect } from './connect/guest.ts';
+export { patchBuiltin } from './guest-modules.ts';
 export type { GuestCaller, GuestCallResult } from './guest-port.ts';

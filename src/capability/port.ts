@@ -21,6 +21,8 @@ export interface Decision {
   readonly rule: string;
   /** For a denial: the manifest text that would allow exactly this. */
   readonly hint: string;
+  /** What is done, for records, where the operation of the call says less: the method of a request. */
+  readonly operation?: string;
 }
 
 /** One kind of capability: how a call to it is judged, and how it is done. */

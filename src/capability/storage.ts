@@ -4,6 +4,7 @@ import { Contents } from './contents.ts';
 import type { StorageEnvironment } from './environment.ts';
 import { KvCapability } from './kv/host.ts';
 import type { KvOptions } from './kv/host.ts';
+import type { KvPlace } from './kv/values.ts';
 import type { Capability } from './port.ts';
 import { QueueCapability } from './queue/host.ts';
 import { sealedPlacesOf } from './resealing.ts';
@@ -11,6 +12,8 @@ import { sealedPlacesOf } from './resealing.ts';
 /** The capabilities that keep data: kv, bucket and queue. */
 export interface StorageCapabilities {
   readonly capabilities: readonly Capability[];
+  /** A kv value as the host reads it; see `KvCapability.readJson`. */
+  readKvJson(place: KvPlace): unknown;
   /** Everything that they keep sealed, for `Vault.reseal`. */
   sealedPlaces(vault: Vault): readonly SealedPlace[];
   /** Removes kv keys that have expired, as happens by itself now and then. Returns how many. */
@@ -31,6 +34,7 @@ export async function openStorageCapabilities(
   const kv = new KvCapability(environment, contents, options.kv);
   return {
     capabilities: [kv, new BucketCapability(environment, contents), new QueueCapability(environment)],
+    readKvJson: (place) => kv.readJson(place),
     sealedPlaces: (vault) => sealedPlacesOf(environment, vault, () => contents.collect()),
     sweep: () => kv.sweep(),
     async close() {

@@ -168,8 +168,10 @@ function countsOf(
 ): { readonly calls: number; readonly denials: number } {
   const same = uses.filter((seen) => {
     if (seen.capability !== use.capability) return false;
-    if (use.capability === 'fetch')
-      return use.resource?.text.startsWith(`${seen.resource.slice('fetch:'.length)}/`) === true;
+    if (use.capability === 'fetch') {
+      const origin = seen.resource.slice('fetch:'.length);
+      return seen.operation === use.operation && use.resource?.text.startsWith(`${origin}/`) === true;
+    }
     if (use.capability === 'connect') return seen.resource === `connect:${use.resource?.text ?? ''}`;
     return seen.binding === use.binding && (use.capability === 'secret' || seen.operation === use.operation);
   });

@@ -27,6 +27,48 @@ export function size(text: string): number {
   return Number(text);
 }
 
+/** One more text of a list. */
+export function listed(text: string, before: readonly string[] = []): string[] {
+  return [...before, text];
+}
+
+const MS_BY_UNIT: Readonly<Record<string, number>> = { h: 3_600_000, d: 86_400_000 };
+
+/** A moment in the future, as a date or as the time until then. Output: ms since the epoch. */
+export function moment(text: string): number {
+  const [, amount = '', unit = ''] = /^([1-9][0-9]{0,4})([hd])$/.exec(text) ?? [];
+  if (amount !== '') return Date.now() + Number(amount) * (MS_BY_UNIT[unit] ?? Number.NaN);
+  const time = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d)?Z)?$/.test(text) ? Date.parse(text) : Number.NaN;
+  if (Number.isNaN(time) || time <= Date.now())
+    throw new InvalidArgumentError('Give a time to come such as 90d, 12h, 2030-01-31 or 2030-01-31T12:00Z.');
+  return time;
+}
+
+/** One more claim of a caller. A name that comes again makes a list. */
+export function claim(
+  text: string,
+  before: Readonly<Record<string, string | string[]>> = {},
+): Record<string, string | string[]> {
+  const [, name, value] = /^([^=]+)=([^]*)$/.exec(text) ?? [];
+  if (name === undefined || value === undefined)
+    throw new InvalidArgumentError('A claim is written as name=value.');
+  const known = Object.hasOwn(before, name) ? before[name] : undefined;
+  return { ...before, [name]: known === undefined ? value : [known, value].flat() };
+}
+
+/** A JSON object. */
+export function jsonObject(text: string): Record<string, unknown> {
+  let value: unknown = null;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    // Said below.
+  }
+  if (typeof value === 'object' && value !== null && !Array.isArray(value))
+    return value as Record<string, unknown>;
+  throw new InvalidArgumentError('Write a JSON object, such as \'{"owner":"ana"}\'.');
+}
+
 /** One more header of a request. */
 export function header(text: string, before: readonly [string, string][] = []): [string, string][] {
   const match = /^([^:\s]+):[ \t]*(.*)$/.exec(text);

@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
+import { addAuthorizing } from './authz-commands.ts';
 import type { CommandContext } from './context.ts';
-import { count, header, percent, port, size } from './option-values.ts';
+import { count, header, listed, moment, percent, port, size } from './option-values.ts';
 
 /** Runs one command and returns its exit code. */
 export type Action = (
@@ -26,7 +27,7 @@ const data = (): Option =>
 type Add = (name: string, summary: string, load: () => Promise<Action>, shown: readonly string[]) => Command;
 
 /** Where commands are added: the program, or a group such as `cordon secret`. */
-interface Branch {
+export interface Branch {
   readonly add: Add;
   readonly group: (name: string, summary: string, shown: readonly string[]) => Branch;
 }
@@ -50,6 +51,7 @@ export function createProgram(version: string, dispatch: Dispatch): Command {
   addDeploying(root.add);
   addOperating(root.add);
   addKeeping(root);
+  addAuthorizing(root);
   addAssisting(root.add);
   return program;
 }
@@ -91,6 +93,20 @@ function addServing(add: Add): void {
     .option('--port <port>', 'port of the gateway; 0 takes a free one', port, 8080)
     .option('--control-port <port>', 'port of the control API on 127.0.0.1; 0 takes a free one', port, 8081)
     .option('--pool <count>', 'sandboxes kept warm', size)
+    .addOption(
+      new Option('--tls', 'TLS for this machine, by a development authority').conflicts(['tlsCert', 'acme']),
+    )
+    .option('--tls-cert <file>', 'certificate chain in PEM, leaf first; may be repeated', listed)
+    .option('--tls-key <file>', 'key of the certificate in PEM; as often as --tls-cert', listed)
+    .option('--acme <name>', 'name of a certificate by ACME; may be repeated', listed)
+    .option('--acme-directory <url>', 'directory of the ACME server')
+    .option('--acme-agree-terms', 'agree to the terms of the ACME server')
+    .option('--acme-email <address>', 'where the ACME server writes to about the account')
+    .option('--acme-port <port>', 'port for its challenges over plain HTTP', port, 80)
+    .option('--acme-tls-alpn', 'answer its challenges on the port of the gateway, which it sees as 443')
+    .option('--trusted-proxy <range>', 'address or CIDR of a proxy in front; may be repeated', listed)
+    .option('--proxy-protocol', 'trusted proxies send a header of the PROXY protocol, version 2')
+    .option('--unsafe-plaintext', 'speak plain HTTP on an address that others can reach')
     .option('--unsafe-no-sandbox', 'run functions without a sandbox: they can do whatever you can');
 }
 
@@ -99,9 +115,12 @@ function addDeploying(add: Add): void {
   add('init', 'Write a small app.', async () => (await import('./commands/init.ts')).init, [
     'cordon init',
     'cordon init shop --name shop',
+    'cordon init shop --openapi openapi.yaml',
   ])
     .argument('[dir]', 'folder of the app', '.')
-    .option('--name <name>', 'name of the app (default: name of the folder)');
+    .option('--name <name>', 'name of the app (default: name of the folder)')
+    .option('--openapi <file>', 'OpenAPI 3.1 document, JSON or YAML: write routes, schemas and stubs for it')
+    .option('--public', 'with --openapi: operations that ask for no security are for everyone');
 
   add(
     'dev',
@@ -206,7 +225,38 @@ function addKeeping({ group }: Branch): void {
     ])
     .argument('<name>', 'name of the secret');
 
-  const key = group('key', 'Rotate the keys that data is encrypted with.', ['cordon key rotate']);
+  addKeys(group);
+}
+
+/** API keys of callers, and the keys that data is encrypted with. */
+function addKeys(group: Branch['group']): void {
+  const key = group('key', 'Make and revoke API keys, and rotate the keys that data is encrypted with.', [
+    'cordon key create --app shop --auth partners --name "Ada, nightly export"',
+    'cordon key list',
+    'cordon key rotate',
+  ]);
+  const loadApiKeys = async () => import('./commands/api-key.ts');
+  key
+    .add('create', 'Make an API key, which is shown once.', async () => (await loadApiKeys()).createApiKey, [
+      'cordon key create --app shop --auth partners --name "Ada, nightly export" --scope orders:read',
+      'cordon key create --app shop --auth partners --name ci --expires 90d > key.txt',
+    ])
+    .requiredOption('--app <app>', 'name of the app')
+    .requiredOption('--auth <name>', 'authenticator of the section auth.apiKey of cordon.jsonc')
+    .requiredOption('--name <name>', 'whose key it is, for people')
+    .option('--scope <scope>', 'scope that it has; may be repeated', listed)
+    .option('--expires <time>', 'when it ends: 90d, 12h or a date (default: never)', moment);
+  key
+    .add('list', 'List the API keys, never their text.', async () => (await loadApiKeys()).listApiKeys, [
+      'cordon key list',
+      'cordon key list --app shop --json',
+    ])
+    .option('--app <app>', 'only of this app');
+  key
+    .add('revoke', 'Revoke an API key, at once.', async () => (await loadApiKeys()).revokeApiKey, [
+      'cordon key revoke 0a1b2c3d',
+    ])
+    .argument('<id>', 'id of the key: what stands between its first two underscores');
   key
     .add('rotate', 'Encrypt with a new key.', async () => (await import('./commands/key.ts')).rotateKey, [
       'cordon key rotate',
@@ -220,6 +270,15 @@ function addKeeping({ group }: Branch): void {
 
 /** What helps a person at this machine. */
 function addAssisting(add: Add): void {
+  add(
+    'openapi',
+    'Print the OpenAPI document of an app.',
+    async () => (await import('./commands/openapi.ts')).openapi,
+    ['cordon openapi', 'cordon openapi ./shop --url https://shop.example > openapi.json'],
+  )
+    .argument('[dir]', 'folder with cordon.jsonc', '.')
+    .option('--url <url>', 'where the app is served');
+
   add(
     'types',
     'Write cordon.d.ts from the manifest.',

@@ -11,6 +11,7 @@ let control: Harness;
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 let started: ServerOptions[] = [];
 let closed = 0;
+let refreshed = 0;
 
 before(async () => {
   control = await startControl();
@@ -20,6 +21,7 @@ before(async () => {
 afterEach(() => {
   started = [];
   closed = 0;
+  refreshed = 0;
 });
 
 after(async () => {
@@ -35,6 +37,10 @@ function fakeServer(firstToken: string | null, confines = true): StartServer {
       gatewayUrl: 'http://127.0.0.1:8080',
       controlUrl: control.url,
       firstToken,
+      firstTokenKept: () => undefined,
+      isPlaintextExposed: options.transport?.unsafePlaintext === true,
+      authorityFile: options.transport?.tls?.kind === 'development' ? '/data/tls/authority.pem' : null,
+      refreshCertificates: async () => void (refreshed += 1),
       isolation: confines ? 'bubblewrap' : 'none',
       confines,
       close: async () => void (closed += 1),
@@ -140,6 +146,77 @@ test('--unsafe-no-sandbox warns, in the banner too; without it nothing does', as
   const quiet = await runUntil(['up'], 'isolation', { env, startServer: fakeServer(null) });
   assert.equal(quiet.stderr, '');
   assert.equal(started[1]?.unsafeNoSandbox, false);
+});
+
+test('up --tls says where the authority is, and --tls-cert takes its keys in order', async () => {
+  const { env } = config('tls');
+  const made = await runUntil(['up', '--tls'], 'isolation', { env, startServer: fakeServer(null) });
+  assert.match(made.stdout, / {2}authority \/data\/tls\/authority\.pem\n/);
+  assert.deepEqual(started[0]?.transport?.tls, { kind: 'development' });
+  const pairs = [
+    '--tls-cert',
+    '/a.pem',
+    '--tls-key',
+    '/a.key',
+    '--tls-cert',
+    '/b.pem',
+    '--tls-key',
+    '/b.key',
+  ];
+  await runUntil(['up', ...pairs], 'isolation', { env, startServer: fakeServer(null) });
+  const files = [
+    { certificate: '/a.pem', key: '/a.key' },
+    { certificate: '/b.pem', key: '/b.key' },
+  ];
+  assert.deepEqual(started[1]?.transport?.tls, { kind: 'files', files });
+  const odd = await cordon(['up', '--tls-cert', '/a.pem'], { env, startServer: fakeServer(null) });
+  assert.equal(odd.code, 2);
+  assert.match(odd.stderr, /CORDON_USAGE/);
+});
+
+test('up --acme needs a directory and that its terms are agreed to', async () => {
+  const { env } = config('acme');
+  const named = ['up', '--acme', 'shop.example.com', '--acme-directory', 'https://acme.example/dir'];
+  const refused = await cordon(named, { env, startServer: fakeServer(null) });
+  assert.equal(refused.code, 2);
+  assert.equal(started.length, 0);
+  await runUntil([...named, '--acme-agree-terms'], 'isolation', { env, startServer: fakeServer(null) });
+  assert.deepEqual(started[0]?.transport?.tls, {
+    kind: 'acme',
+    names: ['shop.example.com'],
+    directoryUrl: 'https://acme.example/dir',
+    email: null,
+    challenges: { host: '127.0.0.1', port: 80 },
+  });
+  const proved = [...named, '--acme-agree-terms', '--acme-tls-alpn'];
+  await runUntil(proved, 'isolation', { env, startServer: fakeServer(null) });
+  const { tls } = started[1]?.transport ?? { tls: null };
+  assert.equal(tls?.kind === 'acme' && tls.challenges, null);
+});
+
+test('--unsafe-plaintext warns, in the banner too, and SIGHUP looks for other certificates', async () => {
+  const { env } = config('plain');
+  const argv = [
+    'up',
+    '--host',
+    '0.0.0.0',
+    '--unsafe-plaintext',
+    '--trusted-proxy',
+    '10.0.0.1',
+    '--proxy-protocol',
+  ];
+  const outcome = await runUntil(argv, 'isolation', {
+    env,
+    startServer: fakeServer(null),
+    onOutput: (stdout) => {
+      if (stdout.includes('isolation') && refreshed === 0) process.emit('SIGHUP');
+    },
+  });
+  assert.match(outcome.stderr, /^WARNING: --unsafe-plaintext: the gateway speaks plain HTTP/);
+  assert.match(outcome.stdout, /PLAIN HTTP, NOT ENCRYPTED/);
+  assert.equal(refreshed, 1);
+  const transport = { tls: null, unsafePlaintext: true, trustedProxies: ['10.0.0.1'], proxyProtocol: true };
+  assert.deepEqual(started[0]?.transport, transport);
 });
 
 test('a server that cannot start is an error with what to do', async () => {

@@ -51,6 +51,32 @@ export const ERRORS = {
     'Use a method that the Allow header lists.',
   ),
   CORDON_UNAUTHENTICATED: row('caller', 401, 'The caller is not known.', 'Send valid credentials.'),
+  CORDON_LOGIN_REQUIRED: row('caller', 302, 'The page asks for a login.', 'Follow the redirect.'),
+  CORDON_RATE_LIMITED: row(
+    'caller',
+    429,
+    'The caller has made too many requests.',
+    'Wait for the time that Retry-After says.',
+  ),
+  CORDON_CONTENT_TYPE_REFUSED: row(
+    'caller',
+    415,
+    'The route does not take a body of this content type.',
+    'Send one of the content types that the Accept header of the answer lists.',
+  ),
+  CORDON_REQUEST_INVALID: row(
+    'caller',
+    400,
+    'The request does not follow the schema of the route.',
+    'Fix what the answer points at.',
+  ),
+  CORDON_LOGIN_REFUSED: row('caller', 400, 'The login could not be completed.', 'Start the login again.'),
+  CORDON_LOGIN_UNAVAILABLE: row(
+    'operator',
+    503,
+    'The OpenID provider of a login does not answer as it should.',
+    'Check that the provider can be reached from this machine and that `auth.oidc` names it rightly.',
+  ),
   CORDON_FORBIDDEN: row('caller', 403, 'The caller may not do this.', 'Ask the operator for access.'),
   CORDON_BODY_TOO_LARGE: row(
     'caller',
@@ -94,6 +120,18 @@ export const ERRORS = {
     503,
     'More requests are waiting than the limits allow.',
     'Retry after the time in Retry-After, or raise limits.instances.',
+  ),
+  CORDON_COUNTERS_UNAVAILABLE: row(
+    'operator',
+    503,
+    'The counters of the rate limits cannot be reached.',
+    'Start Valkey again, or let each node count by itself with `fallback: "local"`.',
+  ),
+  CORDON_GUARD_TIMEOUT: row(
+    'operator',
+    503,
+    'What guards the route did not answer in time.',
+    'Look whether its issuer, counters and lookups can be reached.',
   ),
   CORDON_DRAINING: row('operator', 503, 'The server is shutting down.', 'Retry the request.'),
   // Running a function.
@@ -189,6 +227,12 @@ export const ERRORS = {
     413,
     'The value is larger than kv holds.',
     'Store it in a bucket, or in parts.',
+  ),
+  CORDON_KV_VALUE_UNREADABLE: row(
+    'operator',
+    500,
+    'A stored value that a route looks up is no small JSON object.',
+    'Store a JSON object under the key that `resource.from` names.',
   ),
   CORDON_KV_METADATA_TOO_LARGE: row(
     'caller',
@@ -310,6 +354,18 @@ export const ERRORS = {
     'There is no secret of this name.',
     'List the secrets with `cordon secret list`.',
   ),
+  CORDON_API_KEY_INVALID: row(
+    'operator',
+    400,
+    'An API key cannot be made like this.',
+    'Fix what is named; the authenticator and its scopes are in cordon.jsonc.',
+  ),
+  CORDON_API_KEY_UNKNOWN: row(
+    'operator',
+    404,
+    'There is no API key with this id.',
+    'List the keys with `cordon key list`.',
+  ),
   // Manifest.
   CORDON_MANIFEST_MISSING: row(
     'operator',
@@ -328,6 +384,36 @@ export const ERRORS = {
     400,
     'cordon.jsonc does not follow its schema.',
     'Fix the key at the place shown.',
+  ),
+  CORDON_MANIFEST_FILE: row(
+    'operator',
+    400,
+    'A file that cordon.jsonc names is missing, too large or not text.',
+    'Create the file below the folder of cordon.jsonc, or fix its name.',
+  ),
+  CORDON_POLICY_INVALID: row(
+    'operator',
+    400,
+    'A policy does not validate against the schema of its route.',
+    'Fix the policy at the place shown; `cordon authz schema` prints what it may ask for.',
+  ),
+  CORDON_SCHEMA_INVALID: row(
+    'operator',
+    400,
+    'A JSON Schema cannot be used to check requests.',
+    'Fix the schema at the place shown: draft 2020-12, without remote references, within the named limits.',
+  ),
+  CORDON_OPENAPI_INVALID: row(
+    'operator',
+    400,
+    'The OpenAPI document cannot be made into an app.',
+    'Give a document of OpenAPI 3.1, as JSON or YAML, whose references stay within it.',
+  ),
+  CORDON_AUTH_INVALID: row(
+    'operator',
+    400,
+    'An authenticator of the manifest cannot work.',
+    'Fix the section `auth` at the place shown.',
   ),
   // Deploy.
   CORDON_ENTRY_MISSING: row(
@@ -401,12 +487,6 @@ export const ERRORS = {
     400,
     'A grant allows hosts that it does not name.',
     'Name the hosts, or say in `because` why that cannot be done.',
-  ),
-  CORDON_GRANT_UNKNOWN_RESOURCE: row(
-    'operator',
-    400,
-    'A grant is about something that does not exist.',
-    'Fix the name at the place shown.',
   ),
   CORDON_APP_UNKNOWN: row(
     'operator',
@@ -495,6 +575,36 @@ export const ERRORS = {
     500,
     'The server cannot listen on this address.',
     'Choose an address of this machine; the control API listens on loopback only.',
+  ),
+  CORDON_PLAINTEXT_REFUSED: row(
+    'operator',
+    400,
+    'The gateway would speak plain HTTP on an address that others can reach.',
+    'Give --tls-cert and --tls-key, or --acme; or say --unsafe-plaintext where something else encrypts.',
+  ),
+  CORDON_TLS_UNREADABLE: row(
+    'operator',
+    400,
+    'A file of a TLS certificate cannot be read.',
+    'Check the path and the rights of the file.',
+  ),
+  CORDON_TLS_INVALID: row(
+    'operator',
+    400,
+    'A TLS certificate and its key cannot be used.',
+    'Give a PEM certificate chain, leaf first, and the unencrypted PEM key of that leaf.',
+  ),
+  CORDON_TLS_EXPIRED: row(
+    'operator',
+    400,
+    'A TLS certificate is not valid at this time.',
+    'Renew the certificate, and check the clock of this machine.',
+  ),
+  CORDON_ACME_FAILED: row(
+    'operator',
+    502,
+    'A certificate could not be had from the ACME server.',
+    'Check that the names resolve to this machine and that port 80 reaches it.',
   ),
   CORDON_DATA_UNWRITABLE: row(
     'operator',
@@ -595,6 +705,12 @@ export const ERRORS = {
     409,
     'Data may still need a data key that is retired.',
     'Finish resealing, wait for the grace time, then try again.',
+  ),
+  CORDON_COUNTERS_INVALID: row(
+    'operator',
+    500,
+    'The settings of the counters that nodes share cannot be used.',
+    'Give a `rediss://` URL, or `redis://` to this machine.',
   ),
   CORDON_SANDBOX_UNAVAILABLE: row(
     'operator',

@@ -1,16 +1,10 @@
+import { CALLER_LIMITS } from './caller-limits.ts';
+import { limit } from './limit.ts';
+import type { LimitRow } from './limit.ts';
+
 const KIB = 1024;
 const MIB = 1024 * KIB;
 const SECOND_MS = 1000;
-
-interface LimitRow {
-  readonly value: number;
-  readonly unit: 'bytes' | 'ms' | 'count' | 'per second';
-  readonly why: string;
-}
-
-function limit(value: number, unit: LimitRow['unit'], why: string): LimitRow {
-  return { value, unit, why };
-}
 
 /**
  * Every bound that is fixed by Cordon rather than by a manifest. docs/LIMITS.md is generated from this
@@ -23,10 +17,34 @@ export const LIMITS = {
   urlBytesMax: limit(8 * KIB, 'bytes', 'request target'),
   headersTimeoutMs: limit(10 * SECOND_MS, 'ms', 'time to send all headers'),
   bodyIdleTimeoutMs: limit(20 * SECOND_MS, 'ms', 'pause inside a request body'),
+  guardsTimeoutMs: limit(30 * SECOND_MS, 'ms', 'judging a request, its body not counted'),
   keepAliveTimeoutMs: limit(15 * SECOND_MS, 'ms', 'idle kept-alive connection'),
   writeIdleTimeoutMs: limit(30 * SECOND_MS, 'ms', 'caller that does not read its response'),
   connectionsMax: limit(10_000, 'count', 'open connections of a listener'),
   connectionsPerAddressMax: limit(1_000, 'count', 'open connections of one address'),
+  http2StreamsMax: limit(100, 'count', 'open streams of one HTTP/2 session'),
+  http2WindowBytes: limit(64 * KIB, 'bytes', 'unread bytes of the request body of one HTTP/2 stream'),
+  http2ResetsMax: limit(200, 'count', 'streams of one HTTP/2 session that are reset within the window'),
+  http2ResetWindowMs: limit(10 * SECOND_MS, 'ms', 'window in which reset HTTP/2 streams are counted'),
+  http2InvalidFramesMax: limit(100, 'count', 'invalid frames, or refused streams, of one HTTP/2 session'),
+  http2OverheadBytesPerSecondMax: limit(
+    128 * KIB,
+    'per second',
+    'bytes of one HTTP/2 session that belong to no request',
+  ),
+  handshakesInFlightMax: limit(500, 'count', 'TLS handshakes and proxy headers that are waited for'),
+  handshakeTimeoutMs: limit(10 * SECOND_MS, 'ms', 'one TLS handshake'),
+  sessionTicketKeyMs: limit(6 * 3600 * SECOND_MS, 'ms', 'age of the key of TLS session tickets'),
+  certificatesMax: limit(100, 'count', 'TLS certificates of a listener'),
+  certificateFileBytesMax: limit(256 * KIB, 'bytes', 'file of a TLS certificate or its key'),
+  certificatePollMs: limit(10 * SECOND_MS, 'ms', 'time after which changed TLS files are seen at the latest'),
+  acmeNamesMax: limit(20, 'count', 'names of one ACME certificate'),
+  acmeTimeoutMs: limit(300 * SECOND_MS, 'ms', 'obtaining one ACME certificate'),
+  acmeRetryMsMax: limit(24 * 3600 * SECOND_MS, 'ms', 'time between two failed renewals'),
+  proxyHeaderBytesMax: limit(4 * KIB, 'bytes', 'header of the PROXY protocol'),
+  proxyHeaderTimeoutMs: limit(5 * SECOND_MS, 'ms', 'time to send the header of the PROXY protocol'),
+  forwardedHopsMax: limit(32, 'count', 'addresses in X-Forwarded-For of a trusted proxy'),
+  trustedProxiesMax: limit(100, 'count', 'address ranges of trusted proxies'),
   requestsInFlightMax: limit(2_000, 'count', 'requests in flight in the whole gateway'),
   drainTimeoutMs: limit(10 * SECOND_MS, 'ms', 'requests in flight at SIGTERM'),
   responseHeadersBytesMax: limit(32 * KIB, 'bytes', 'headers of a function response'),
@@ -87,6 +105,8 @@ export const LIMITS = {
   sourceFilesMax: limit(20_000, 'count', 'files in a source archive'),
   bundleBytesMax: limit(10 * MIB, 'bytes', 'bundle of one function'),
   manifestBytesMax: limit(256 * KIB, 'bytes', 'cordon.jsonc'),
+  manifestFileBytesMax: limit(256 * KIB, 'bytes', 'one file that cordon.jsonc names'),
+  manifestFilesMax: limit(200, 'count', 'files that cordon.jsonc names'),
   functionsPerAppMax: limit(200, 'count', 'functions in one manifest'),
   buildTimeoutMs: limit(30 * SECOND_MS, 'ms', 'bundling of one function'),
   buildMemoryBytesMax: limit(512 * MIB, 'bytes', 'memory of the bundler'),
@@ -136,7 +156,12 @@ export const LIMITS = {
   egressLookupsMax: limit(2, 'count', 'names that are looked up at the same time'),
   egressNameCacheMs: limit(5 * SECOND_MS, 'ms', 'time for which the addresses of a name are remembered'),
   egressNamesCachedMax: limit(1_000, 'count', 'names whose addresses are remembered'),
-  egressEventsPerInstanceMax: limit(50, 'count', 'security events of one instance about the outside'),
+  denialEventsPerInstanceMax: limit(
+    50,
+    'count',
+    'security events of one instance about refused calls; each grave reason is counted by itself',
+  ),
+  denialTextBytesMax: limit(512, 'bytes', 'one text in a security event about a refused call'),
   // Encryption at rest
   sealedValueBytesMax: limit(32 * MIB, 'bytes', 'plaintext of one sealed value; larger ones are streams'),
   sealsPerKeyMax: limit(
@@ -183,6 +208,7 @@ export const LIMITS = {
   queueMessageBytesMax: limit(128 * KIB, 'bytes', 'body of one message'),
   queueDelayMsMax: limit(12 * 3600 * SECOND_MS, 'ms', 'delay of a message'),
   serviceHopsMax: limit(8, 'count', 'functions that call each other in a chain'),
+  ...CALLER_LIMITS,
 } as const satisfies Record<string, LimitRow>;
 
 export type LimitName = keyof typeof LIMITS;

@@ -3,11 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CordonError, LIMITS, type Clock } from '../contract/index.ts';
 import type { ObservedUse } from '../broker/index.ts';
-import { NO_GRANTS } from '../manifest/index.ts';
+import { NO_AUTH, NO_GRANTS, ROUTE_DEFAULTS } from '../manifest/index.ts';
 import type { Alias, DeployedFunction, Deployment } from '../deploy/index.ts';
 import type { LogLine } from '../evidence/index.ts';
 import type { Exchange, ExchangeRequest, ResponseSink } from '../instance/index.ts';
 import type { RouteSpec } from '../manifest/index.ts';
+import type { PolicyExplanation } from '../policy/index.ts';
+import { ApiKeyStore } from '../identity/index.ts';
 import { SecretStore } from '../secrets/index.ts';
 import { openSqliteStore, type Store } from '../store/index.ts';
 import { openVault, type Vault } from '../vault/index.ts';
@@ -19,6 +21,7 @@ import {
   type MasterKeyChange,
   type ControlServer,
   type ControlServices,
+  type ExplainedRequest,
   type ServedApp,
 } from './index.ts';
 import { MemoryEvidence } from './memory-evidence.fixture.ts';
@@ -51,9 +54,27 @@ export function deploymentOf(app: string, id: string, routes: readonly RouteSpec
   return {
     id,
     app,
-    manifest: { name: app, hosts: [], functions: [spec] },
+    manifest: { name: app, hosts: [], auth: NO_AUTH, files: {}, functions: [spec] },
     functions: [fn],
     createdAt: 1_700_000_000_000,
+  };
+}
+
+/** What the policies say to ana about order 17, or to bob. */
+export function explanationOf(outcome: 'allow' | 'deny'): PolicyExplanation {
+  const isAllowed = outcome === 'allow';
+  const text = '@id("own")\npermit (principal, action, resource);';
+  const policy = { id: 'own', effect: 'permit' as const, file: 'orders.cedar', line: 3, text };
+  const reason = isAllowed ? ('policy' as const) : ('no policy' as const);
+  return {
+    decision: { outcome, policies: isAllowed ? ['own'] : [], reason, errors: [] },
+    policies: isAllowed ? [policy] : [],
+    evaluated: 2,
+    principal: 'User::"jwt:customers/ana"',
+    action: 'Action::"GET /orders/:id"',
+    resource: 'Order::"17"',
+    context: { method: 'GET' },
+    entities: [{ uid: { type: 'Order', id: '17' }, attrs: { owner: 'ana' }, parents: [] }],
   };
 }
 
@@ -163,8 +184,11 @@ export interface Harness {
   readonly evidence: MemoryEvidence;
   readonly vault: Vault;
   readonly secrets: SecretStore;
+  readonly apiKeys: ApiKeyStore;
   /** What `cordon permissions` is told. */
   readonly observed: ObservedUse[];
+  /** What was asked of the policies. */
+  readonly explained: { readonly app: string; readonly request: ExplainedRequest }[];
   readonly seen: Seen[];
   /** Archives that were deployed. */
   readonly archives: Uint8Array[];
@@ -192,15 +216,17 @@ export async function startControl(
   const store = await openSqliteStore({ path: join(folder, 'store.sqlite') });
   const token = (await ensureFirstToken(store)) ?? '';
   const catalogue = new FakeCatalogue();
-  const routes: RouteSpec[] = [{ path: '/orders/:id', methods: ['GET'], auth: 'public' }];
+  const routes: RouteSpec[] = [{ ...ROUTE_DEFAULTS, path: '/orders/:id', methods: ['GET'], auth: 'public' }];
   catalogue.add(deploymentOf('shop', idOf('aaaaaaaaaaaa')), null);
   catalogue.add(deploymentOf('shop', idOf('bbbbbbbbbbbb'), routes), null);
   const evidence = new MemoryEvidence();
   const fakes = { credited: 0, aborted: 0, answer: hello, deployError: null as Error | null };
   const vault = await openVault({ store, wrapper: localWrapper() });
   const secrets = new SecretStore({ store, vault });
+  const apiKeys = await ApiKeyStore.open({ store });
   const keys = new KeyRotation({ store, vault, places: [secrets.place], master: options.master ?? null });
   const observed: ObservedUse[] = [];
+  const explained: Harness['explained'] = [];
   const seen: Seen[] = [];
   const archives: Uint8Array[] = [];
   const services: ControlServices = {
@@ -223,6 +249,12 @@ export async function startControl(
       path.startsWith('/orders/') ? { app: 'shop', function: 'main' } : null,
     secrets,
     keys,
+    apiKeys,
+    explain: async (app, request) => {
+      catalogue.app(app);
+      explained.push({ app, request });
+      return explanationOf(request.subject === 'bob' ? 'deny' : 'allow');
+    },
     observed: (app) => observed.filter((use) => use.app === app),
     status: async () => ({
       startedAt: 1_700_000_000_000,
@@ -247,12 +279,15 @@ export async function startControl(
     evidence,
     vault,
     secrets,
+    apiKeys,
     observed,
+    explained,
     seen,
     archives,
     async close(): Promise<void> {
       await server.close();
       await keys.close();
+      await apiKeys.close();
       await store.close();
       await rm(folder, { recursive: true });
     },

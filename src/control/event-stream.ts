@@ -20,7 +20,7 @@ export class EventStream implements EventSink<unknown> {
     response.flushHeaders();
     this.#heartbeat = setInterval(() => {
       if (!this.#full) response.write(': heartbeat\n\n');
-    }, heartbeatMs);
+    }, heartbeatMs).unref();
     response.once('close', () => clearInterval(this.#heartbeat));
   }
 

@@ -6,19 +6,21 @@
  */
 export { createControlServer } from './server.ts';
 export type { ControlServer, ControlServerOptions } from './server.ts';
-export { ensureFirstToken, isTokenForm, newToken, verifyToken } from './tokens.ts';
+export { ensureFirstToken, isTokenForm, newToken, replaceFirstToken, verifyToken } from './tokens.ts';
 export { openApiDocument } from './openapi.ts';
 export type { ControlApi } from './table.ts';
 export { PROJECT } from './project.ts';
 export { KeyRotation } from './key-rotation.ts';
 export type { KeyRotationOptions, MasterKeyChange } from './key-rotation.ts';
 export type {
+  ControlApiKeys,
   ControlCatalogue,
   ControlDeployer,
   ControlKeys,
   ControlSecrets,
   ControlServices,
   DeployOutcome,
+  ExplainedRequest,
   ServedApp,
 } from './port.ts';
 export type {

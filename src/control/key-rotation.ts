@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { CordonError, systemClock, toCordonError, type Clock } from '../contract/index.ts';
+import { CordonError, LIMITS, systemClock, toCordonError, type Clock } from '../contract/index.ts';
 import { queryBuilder, type Store } from '../store/index.ts';
 import type { KeyWrapper, ResealProgress, SealedPlace, Vault } from '../vault/index.ts';
 import type { ControlKeys } from './port.ts';
@@ -28,6 +28,8 @@ export interface KeyRotationOptions {
 type Kind = 'data' | 'master';
 
 const SETTING = 'key-rotation';
+/** Between the end of the grace time and its use, as timers and clocks differ a little. */
+const GRACE_MARGIN_MS = 1000;
 const IDLE: KeyRotationView = {
   state: 'idle',
   kind: null,
@@ -50,7 +52,8 @@ type Unfinished = z.output<typeof unfinished>;
 
 /**
  * Rotates keys in the background. What is begun is noted in the store: after an interruption, also one by the
- * end of the process, the same rotation goes on where it was.
+ * end of the process, the same rotation goes on where it was. Retired data keys are forgotten when their time
+ * of grace is over; where that fails, such as for a value that does not open, it is tried again after as long.
  */
 export class KeyRotation implements ControlKeys {
   readonly #options: KeyRotationOptions;
@@ -58,6 +61,9 @@ export class KeyRotation implements ControlKeys {
   readonly #stopping = new AbortController();
   #view: KeyRotationView = IDLE;
   #running: Promise<void> | null = null;
+  /** The last that was begun about retired keys. It never rejects. */
+  #forgetting: Promise<void> = Promise.resolve();
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(options: KeyRotationOptions) {
     this.#options = options;
@@ -66,6 +72,7 @@ export class KeyRotation implements ControlKeys {
 
   /** Goes on with what an earlier process left unfinished. For the start of the server, which no failure of it keeps from starting. */
   async resume(): Promise<void> {
+    this.#planForgetting();
     const left = await this.#readUnfinished();
     if (left === null) return;
     try {
@@ -103,18 +110,29 @@ export class KeyRotation implements ControlKeys {
     }
     const begun = left ?? { kind, version: null, startedAt: this.#clock.now() };
     this.#view = { ...IDLE, ...begun, state: 'running' };
-    this.#running = this.#run(begun).finally(() => (this.#running = null));
+    this.#running = this.#run(begun).finally(() => {
+      this.#running = null;
+      this.#planForgetting();
+    });
     return this.#view;
+  }
+
+  /** Resolves when nothing is being forgotten or planned to be. */
+  async settled(): Promise<void> {
+    await this.#forgetting;
   }
 
   /** Stops at the next durable mark and waits for it. A later start goes on from there. */
   async close(): Promise<void> {
     this.#stopping.abort();
     await this.#running;
+    clearTimeout(this.#timer);
+    await this.#forgetting;
   }
 
   async #run(begun: Unfinished): Promise<void> {
     try {
+      await this.#forgetting;
       await this.#note(begun);
       const result = begun.kind === 'data' ? await this.#rotateData(begun) : await this.#rotateMaster();
       await this.#note(null);
@@ -148,6 +166,26 @@ export class KeyRotation implements ControlKeys {
         ? null
         : `${broken} values could not be opened; they stay as they are, and so do the old keys.`;
     return { places: resealed.map(placeView), note };
+  }
+
+  /** Has retired keys forgotten when their grace time ends, and not before `waitMs` have passed. */
+  #planForgetting(waitMs = 0): void {
+    this.#forgetting = this.#forgetting
+      .then(async () => {
+        const forgettableAt = await this.#options.vault.forgettableAt(PROJECT);
+        clearTimeout(this.#timer);
+        if (forgettableAt === null || this.#stopping.signal.aborted) return;
+        const left = Math.max(0, forgettableAt - this.#clock.now()) + GRACE_MARGIN_MS;
+        this.#timer = setTimeout(() => this.#forgetNow(), Math.max(left, waitMs)).unref();
+      })
+      .catch(() => undefined);
+  }
+
+  #forgetNow(): void {
+    // The end of what runs plans it again.
+    if (this.#running !== null) return;
+    this.#forgetting = this.#forgetting.then(() => this.#forgetRetired()).catch(() => undefined);
+    this.#planForgetting(LIMITS.retiredKeyGraceMs.value);
   }
 
   /** Data keys that nothing can need any more. Those of the last hour, and what is still in use, stay. */

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
-import { Secret } from '../contract/index.ts';
+import { after, before, mock, test } from 'node:test';
+import { LIMITS, Secret, type Clock } from '../contract/index.ts';
 import { openMasterKeyFile, SecretStore } from '../secrets/index.ts';
 import { openVault, type KeyWrapper, type SealedPlace } from '../vault/index.ts';
-import { localWrapper, openPlace, type Place } from '../vault/vault.fixture.ts';
+import { localWrapper, manualClock, openPlace, type Place } from '../vault/vault.fixture.ts';
 import { KeyRotation, type KeyRotationOptions } from './index.ts';
 
 let place: Place;
@@ -129,6 +129,109 @@ test('what fails says why, and the next start goes on', async () => {
   await rotation.start('data');
   const done = await ended(rotation);
   assert.deepEqual([done.state, done.version], ['done', failed.version]);
+});
+
+/** Clock, store and timers of their own, with a data key that was just retired. */
+async function openRetired(): Promise<{
+  readonly clock: Clock & { move(ms: number): void };
+  readonly place: Place;
+  readonly places: readonly SealedPlace[];
+  readonly versions: () => Promise<readonly number[]>;
+  readonly close: () => Promise<void>;
+}> {
+  const clock = manualClock();
+  const own = await openPlace({ clock });
+  const kept = new SecretStore({ store: own.store, vault: own.vault });
+  await kept.set('default', 'KEPT', new Secret('stays'));
+  mock.timers.enable({ apis: ['setTimeout'] });
+  return {
+    clock,
+    place: own,
+    places: [kept.place],
+    async versions() {
+      const rows = await own.store.query<{ version: number }>({
+        sql: 'SELECT version FROM data_keys ORDER BY version',
+        parameters: [],
+      });
+      return rows.map(({ version }) => version);
+    },
+    async close() {
+      mock.timers.reset();
+      await own.close();
+    },
+  };
+}
+
+const GRACE_MS = LIMITS.retiredKeyGraceMs.value;
+const MARGIN_MS = 1000;
+
+/** Lets time pass for clock and timers, and then everything happen that is due. */
+async function pass(clock: { move(ms: number): void }, rotation: KeyRotation, ms: number): Promise<void> {
+  clock.move(ms);
+  mock.timers.tick(ms);
+  await rotation.settled();
+}
+
+test('a retired data key is forgotten when its grace time is over, and not before', async () => {
+  const { clock, place: own, places, versions, close } = await openRetired();
+  const rotation = rotationOf({ store: own.store, vault: own.vault, places, clock });
+  try {
+    await rotation.start('data');
+    await ended(rotation);
+    await rotation.settled();
+    await pass(clock, rotation, GRACE_MS - 1);
+    assert.deepEqual(await versions(), [1, 2]);
+    await pass(clock, rotation, 1 + MARGIN_MS);
+    assert.deepEqual(await versions(), [2]);
+    assert.equal(await new SecretStore(own).get('default', 'KEPT'), 'stays');
+  } finally {
+    await rotation.close();
+    await close();
+  }
+});
+
+test('a server that starts later forgets what was retired before, and a walk that fails is tried again', async () => {
+  const { clock, place: own, places, versions, close } = await openRetired();
+  let fails = true;
+  const failing: SealedPlace = {
+    name: 'failing',
+    list: async () => {
+      if (fails) throw new Error('no disk');
+      return [];
+    },
+    rewrite: async () => ({ rewritten: 0, broken: 0 }),
+  };
+  await own.vault.rotateDataKey('default');
+  const rotation = rotationOf({ store: own.store, vault: own.vault, places: [...places, failing], clock });
+  try {
+    await rotation.resume();
+    await rotation.settled();
+    await pass(clock, rotation, GRACE_MS + MARGIN_MS);
+    assert.deepEqual(await versions(), [1, 2]);
+    fails = false;
+    await pass(clock, rotation, GRACE_MS - 1);
+    assert.deepEqual(await versions(), [1, 2], 'not at once');
+    await pass(clock, rotation, 1);
+    assert.deepEqual(await versions(), [2]);
+    assert.equal((await rotation.status()).state, 'idle');
+  } finally {
+    await rotation.close();
+    await close();
+  }
+});
+
+test('nothing is forgotten after the rotation was closed', async () => {
+  const { clock, place: own, places, versions, close } = await openRetired();
+  await own.vault.rotateDataKey('default');
+  const rotation = rotationOf({ store: own.store, vault: own.vault, places, clock });
+  try {
+    await rotation.resume();
+    await rotation.close();
+    await pass(clock, rotation, 2 * GRACE_MS);
+    assert.deepEqual(await versions(), [1, 2]);
+  } finally {
+    await close();
+  }
 });
 
 test('a master key that Cordon does not keep is not changed', async () => {

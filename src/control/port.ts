@@ -2,6 +2,8 @@ import type { ObservedUse } from '../broker/index.ts';
 import type { Secret } from '../contract/index.ts';
 import type { Alias, Deployment, FunctionRef } from '../deploy/index.ts';
 import type { Evidence } from '../evidence/index.ts';
+import type { ApiKeyInfo, NewApiKey } from '../identity/index.ts';
+import type { DescribedRequest, PolicyExplanation } from '../policy/index.ts';
 import type { Dispatcher } from '../pool/index.ts';
 import type { SecretInfo } from '../secrets/index.ts';
 import type { KeyRotationView, ServerStatus } from './schema.ts';
@@ -64,11 +66,29 @@ export interface ControlSecrets {
   delete(project: string, name: string): Promise<void>;
 }
 
+/** The API keys of apps. The text of a key comes out once, when it is made. */
+export interface ControlApiKeys {
+  /** Errors: CORDON_API_KEY_INVALID. */
+  create(wanted: NewApiKey): Promise<{ readonly info: ApiKeyInfo; readonly key: Secret }>;
+  /** Oldest first; of all apps for null. */
+  list(project: string, app: string | null): readonly ApiKeyInfo[];
+  /** Errors: CORDON_API_KEY_UNKNOWN. */
+  revoke(project: string, id: string): Promise<ApiKeyInfo>;
+}
+
 /** Rotates keys in the background, one rotation at a time. */
 export interface ControlKeys {
   /** Starts a rotation, or goes on with one of the same kind. Errors: CORDON_KEY_ROTATING, CORDON_KEY_INVALID. */
   start(kind: 'data' | 'master'): Promise<KeyRotationView>;
   status(): Promise<KeyRotationView>;
+}
+
+/** A request that nobody has sent, for an app. */
+export interface ExplainedRequest extends DescribedRequest {
+  /** As in a request target, without a query. */
+  readonly path: string;
+  /** Without port; null for one of the app. */
+  readonly host: string | null;
 }
 
 /** All that the operations of the control API work with. The composition root makes it. */
@@ -79,11 +99,17 @@ export interface ControlServices {
   readonly dispatcher: Dispatcher;
   readonly secrets: ControlSecrets;
   readonly keys: ControlKeys;
+  readonly apiKeys: ControlApiKeys;
   /** What the functions of an app were seen to use since the server started. */
   observed(app: string): readonly ObservedUse[];
   /** Base URL of the gateway, without a slash at the end; routes are shown below it. */
   readonly gatewayUrl: string;
   /** The function that a request would reach; null where no route matches. `host` without port. */
   findRoute(method: string, host: string, path: string): FunctionRef | null;
+  /**
+   * What the policies of an app's live deployment decide about a described request.
+   * Errors: CORDON_APP_UNKNOWN, CORDON_ROUTE_UNKNOWN, CORDON_INPUT_INVALID where the route has no policies.
+   */
+  explain(app: string, request: ExplainedRequest): Promise<PolicyExplanation>;
   status(): Promise<ServerStatus>;
 }

@@ -146,6 +146,9 @@ export const EVENT_KINDS = [
   'request.malformed',
   'request.target_refused',
   'auth.failed',
+  'auth.stuffing',
+  'access.denied',
+  'request.invalid',
   'limit.exceeded',
   'sandbox.syscall',
   'sandbox.memory',
@@ -156,6 +159,7 @@ export const EVENT_KINDS = [
   'grant.denied',
   'deploy.refused',
   'platform.unsafe',
+  'platform.degraded',
 ] as const;
 
 export const securityEventSchema = z.object({
@@ -214,6 +218,34 @@ export const secretValueSchema = z
   .describe(`Text of at most ${LIMITS.secretValueBytesMax.value} bytes in UTF-8. It is never shown again.`);
 
 export const secretInfoSchema = z.object({ name: z.string(), createdAt: time, updatedAt: time });
+
+export const apiKeyIdSchema = z
+  .string()
+  .regex(/^[0-9a-hjkmnp-tv-z]{8}$/)
+  .describe('Id of an API key: what stands between its first two underscores.');
+
+export const newApiKeySchema = z.strictObject({
+  app: nameSchema,
+  auth: nameSchema.describe('Name of an authenticator in `auth.apiKey` of the manifest.'),
+  name: z.string().min(1).max(LIMITS.apiKeyNameBytesMax.value).describe('Whose key it is, for people.'),
+  scopes: z
+    .array(z.string().max(100))
+    .max(LIMITS.apiKeyScopesMax.value)
+    .default([])
+    .describe('Among those that the authenticator lists.'),
+  expiresAt: time.nullable().default(null).describe('Null: never.'),
+});
+
+export const apiKeySchema = z.object({
+  id: z.string(),
+  app: z.string(),
+  auth: z.string(),
+  name: z.string(),
+  scopes: z.array(z.string()),
+  createdAt: time,
+  expiresAt: time.nullable(),
+  usedAt: time.nullable().describe('Written once a minute.'),
+});
 
 export const observedUseSchema = z.object({
   function: z.string(),

@@ -156,10 +156,12 @@ function fakeServices(): Parameters<typeof createControlServer>[0]['services'] {
     gatewayUrl: control.url,
     secrets: control.secrets,
     keys: { start: unused, status: unused },
+    apiKeys: { create: unused, list: unused, revoke: unused },
     observed: unused,
     deployer: { deploy: unused },
     dispatcher: { dispatch: unused },
     findRoute: unused,
+    explain: unused,
     status: unused,
   };
 }

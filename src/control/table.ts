@@ -1,5 +1,7 @@
 import type { Operation } from './operation.ts';
 import { APP_OPERATIONS } from './operations/apps.ts';
+import { API_KEY_OPERATIONS } from './operations/api-keys.ts';
+import { AUTHZ_OPERATIONS } from './operations/authz.ts';
 import { KEY_OPERATIONS } from './operations/keys.ts';
 import { SECRET_OPERATIONS } from './operations/secrets.ts';
 import { EVIDENCE_OPERATIONS } from './operations/evidence.ts';
@@ -11,9 +13,11 @@ export const OPERATIONS = [
   ...SERVER_OPERATIONS,
   ...APP_OPERATIONS,
   ...INVOKE_OPERATIONS,
+  ...AUTHZ_OPERATIONS,
   ...EVIDENCE_OPERATIONS,
   ...SECRET_OPERATIONS,
   ...KEY_OPERATIONS,
+  ...API_KEY_OPERATIONS,
 ] as const;
 
 type Types<T> =

@@ -34,10 +34,17 @@ export async function ensureFirstToken(store: Store, clock: Clock = systemClock)
   const db = queryBuilder(store.dialect);
   const existing = await store.query(db.selectFrom('tokens').select('name').limit(1).compile());
   if (existing.length > 0) return null;
+  return replaceFirstToken(store, clock);
+}
+
+/** Makes a first token in the place of the one that there is, which opens nothing any more. */
+export async function replaceFirstToken(store: Store, clock: Clock): Promise<string> {
+  const db = queryBuilder(store.dialect);
   const token = newToken();
   const row = { sha256: digest(token).toString('hex'), name: FIRST_TOKEN_NAME, created_at: clock.now() };
+  const remove = db.deleteFrom('tokens').where('name', '=', FIRST_TOKEN_NAME).compile();
   const insert = db.insertInto('tokens').values(row).compile();
-  await store.commit([{ sql: insert.sql, parameters: insert.parameters, changes: 1 }]);
+  await store.commit([remove, { ...insert, changes: 1 }]);
   return token;
 }
 

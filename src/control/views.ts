@@ -15,7 +15,7 @@ function functionView(fn: DeployedFunction, hosts: readonly string[], gatewayUrl
     routes: spec.routes.map((route) => ({
       path: route.path,
       methods: route.methods === null ? null : [...route.methods],
-      auth: route.auth,
+      auth: typeof route.auth === 'string' ? route.auth : `${route.auth.kind}:${route.auth.name}`,
       url: `${base}${route.path}`,
     })),
     limits: { ...spec.limits },

@@ -133,3 +133,11 @@ function suggestImport(specifier: string): string | null {
 function plain(text: string): string {
   return text.replace(/\p{Cc}/gu, ' ');
 }
+
+/** A file that the manifest names and that is not there. `name`: relative to the app folder. */
+export function missingFile(name: string, cause: unknown): CordonError {
+  return new CordonError('CORDON_MANIFEST_FILE', `cordon.jsonc names ${name}, which cannot be read.`, {
+    details: { file: name },
+    cause,
+  });
+}

@@ -104,6 +104,7 @@ export async function setUp(test: TestContext, more: Partial<DeployerOptions> = 
     confines: true,
     runtime: 'deno-1',
     grants: null,
+    routes: null,
     ...more,
   };
   const deployer = await createDeployer(options);

@@ -1,9 +1,17 @@
+import { isUtf8 } from 'node:buffer';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CordonError, systemClock, type Clock } from '../contract/index.ts';
-import { parseManifest, type FunctionSpec, type Manifest } from '../manifest/index.ts';
+import { CordonError, LIMITS, systemClock, type Clock } from '../contract/index.ts';
+import {
+  manifestFiles,
+  parseManifest,
+  withFiles,
+  type FunctionSpec,
+  type Manifest,
+} from '../manifest/index.ts';
 import type { ObjectStore } from '../object/index.ts';
 import { unpackArchive } from './archive.ts';
+import { missingFile } from './build-errors.ts';
 import { BuildService } from './build-service.ts';
 import {
   bundleApp,
@@ -23,6 +31,7 @@ import type {
   DeployedFunction,
   Deployment,
   GrantGateOptions,
+  RouteCheck,
 } from './port.ts';
 import { mapStack } from './source-places.ts';
 import { Staging } from './staging.ts';
@@ -39,6 +48,8 @@ export interface DeployerOptions {
   readonly runtime: string;
   /** Judges grants before they are served; null serves them as they are. */
   readonly grants: GrantGateOptions | null;
+  /** Says whether authenticators, policies and schemas of a manifest can work, before anything is served. */
+  readonly routes: RouteCheck | null;
   readonly clock?: Clock;
   /** For tests. */
   readonly limits?: BundleLimits;
@@ -59,7 +70,8 @@ export interface Deployer {
   /**
    * Turns the source of an app into a deployment that is served: to everyone, or for `canary` percent of
    * the requests. After any error nothing is served differently.
-   * Errors: CORDON_ARCHIVE_REFUSED, CORDON_SOURCE_TOO_LARGE, CORDON_MANIFEST_…, CORDON_ENTRY_MISSING,
+   * Errors: CORDON_ARCHIVE_REFUSED, CORDON_SOURCE_TOO_LARGE, CORDON_MANIFEST_…,
+   * CORDON_AUTH_INVALID, CORDON_POLICY_INVALID, CORDON_SCHEMA_INVALID, CORDON_ENTRY_MISSING,
    * CORDON_IMPORT_MISSING, CORDON_BUNDLE_…, CORDON_GRANT_…, CORDON_SECRET_MISSING, CORDON_HANDLER_INVALID, CORDON_IMPORT_THREW,
    * CORDON_CHECK_TIMEOUT, CORDON_ROUTE_CONFLICT, CORDON_CANARY_INVALID, CORDON_STORE_….
    */
@@ -114,6 +126,8 @@ function deploy(
   return staging.with(async ({ folder, id: stagingId }) => {
     const unpacked = await timed('unpack', () => unpackArchive(archive, folder));
     const { manifest, text } = await timed('manifest', () => readManifest(join(folder, unpacked.app), app));
+    const check = pipeline.routes;
+    const notes = check === null ? [] : await timed('routes', () => check(manifest));
     const sources = { folder, id: stagingId, app: unpacked.app };
     const bundles = await timed('bundle', () => bundleApp(service, sources, manifest, pipeline.limits));
     const built = manifest.functions.map((spec) => buildOf(spec, bundles));
@@ -141,7 +155,7 @@ function deploy(
       deployment,
       ...published,
       steps,
-      warnings: [...bundles.values()].flatMap((bundle) => bundle.warnings),
+      warnings: [...notes, ...[...bundles.values()].flatMap((bundle) => bundle.warnings)],
     };
   });
 }
@@ -162,13 +176,37 @@ async function readManifest(
   const text = await readFile(join(folder, 'cordon.jsonc'), 'utf8').catch((cause: unknown) => {
     throw new CordonError('CORDON_MANIFEST_MISSING', 'The source archive has no cordon.jsonc.', { cause });
   });
-  const manifest = parseManifest(text);
-  if (manifest.name === app) return { manifest, text };
+  const parsed = parseManifest(text);
+  if (parsed.name === app) return { manifest: withFiles(parsed, await readFiles(parsed, folder)), text };
   throw new CordonError(
     'CORDON_MANIFEST_INVALID',
-    `Cannot deploy to the app ${JSON.stringify(app)}: the name in cordon.jsonc is ${JSON.stringify(manifest.name)}.`,
-    { details: { path: 'name', expected: app, got: manifest.name } },
+    `Cannot deploy to the app ${JSON.stringify(app)}: the name in cordon.jsonc is ${JSON.stringify(parsed.name)}.`,
+    { details: { path: 'name', expected: app, got: parsed.name } },
   );
+}
+
+/** Texts of the files that a manifest names. Errors: CORDON_MANIFEST_FILE. */
+async function readFiles(manifest: Manifest, folder: string): Promise<Record<string, string>> {
+  const names = manifestFiles(manifest);
+  const countMax = LIMITS.manifestFilesMax.value;
+  if (names.length > countMax) {
+    const message = `cordon.jsonc names ${names.length} files; at most ${countMax} are allowed.`;
+    throw new CordonError('CORDON_MANIFEST_FILE', message, { details: { count: names.length } });
+  }
+  const texts = await Promise.all(names.map((name) => readText(folder, name)));
+  return Object.fromEntries(names.map((name, index) => [name, texts[index] ?? '']));
+}
+
+async function readText(folder: string, name: string): Promise<string> {
+  const bytes = await readFile(join(folder, name)).catch((cause: unknown) => {
+    throw missingFile(name, cause);
+  });
+  const bytesMax = LIMITS.manifestFileBytesMax.value;
+  if (bytes.byteLength <= bytesMax && isUtf8(bytes)) return bytes.toString('utf8');
+  const reason = isUtf8(bytes) ? `larger than ${bytesMax} bytes` : 'not text in UTF-8';
+  throw new CordonError('CORDON_MANIFEST_FILE', `cordon.jsonc names ${name}, which is ${reason}.`, {
+    details: { file: name },
+  });
 }
 
 interface Built {

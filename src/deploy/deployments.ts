@@ -1,5 +1,5 @@
 import { CordonError } from '../contract/index.ts';
-import type { Manifest } from '../manifest/index.ts';
+import { readStoredManifest } from '../manifest/index.ts';
 import { queryBuilder, type Store, type Write } from '../store/index.ts';
 import {
   UNSEALED,
@@ -219,7 +219,7 @@ function columnPlace(store: Store, vault: Vault, owner: string, column: SealedCo
 }
 
 async function fromRow(sealer: TextSealer, row: DeploymentRow): Promise<Stored> {
-  const manifest = JSON.parse(await sealer.open(placeIn('manifest', row), row.manifest)) as Manifest;
+  const manifest = readStoredManifest(await sealer.open(placeIn('manifest', row), row.manifest));
   const { runtime, functions } = JSON.parse(
     await sealer.open(placeIn('functions', row), row.functions),
   ) as StoredFunctions;

@@ -1,8 +1,8 @@
-import { parsePattern } from '../capability/index.ts';
 import { CordonError, type ErrorCode } from '../contract/index.ts';
 import {
+  isOpenPattern,
+  parseUrlPattern,
   placeInManifest,
-  type ConnectGrant,
   type FetchGrant,
   type FunctionSpec,
   type Manifest,
@@ -16,10 +16,7 @@ import type { GrantGateOptions } from './port.ts';
 export interface GrantProblem {
   readonly code: Extract<
     ErrorCode,
-    | 'CORDON_GRANT_UNUSED'
-    | 'CORDON_GRANT_WILDCARD'
-    | 'CORDON_GRANT_UNKNOWN_RESOURCE'
-    | 'CORDON_SECRET_MISSING'
+    'CORDON_GRANT_UNUSED' | 'CORDON_GRANT_WILDCARD' | 'CORDON_SECRET_MISSING'
   >;
   readonly function: string;
   /** Such as `functions.orders.grants.kv.ORDERS`. */
@@ -36,7 +33,6 @@ const REFERENCE = /\{secret:([A-Z][A-Z0-9_]{0,63})\}/g;
 const REVIEWS_KEPT_MAX = 500;
 /** Each takes a process for a part of a second. */
 const REVIEWS_AT_ONCE = 2;
-const PORT_MAX = 65_535;
 
 export interface GateInput {
   readonly manifest: Manifest;
@@ -56,9 +52,9 @@ export class GrantGate {
     this.#options = options;
   }
 
-  /** Errors: CORDON_GRANT_UNUSED, …_WILDCARD, …_UNKNOWN_RESOURCE, CORDON_SECRET_MISSING; all in `details.problems`. */
+  /** Errors: CORDON_GRANT_UNUSED, …_WILDCARD, CORDON_SECRET_MISSING; all in `details.problems`. */
   async check({ manifest, text, bundle }: GateInput): Promise<void> {
-    const problems = manifest.functions.flatMap(resourceProblems);
+    const problems = manifest.functions.flatMap(wildcards);
     problems.push(...(await this.#missingSecrets(manifest)));
     if (bundle !== null) problems.push(...(await this.#unused(manifest, await bundle())));
     refuse(problems, text);
@@ -123,47 +119,21 @@ export function isGranted({ grants }: FunctionSpec): boolean {
   return Object.values(grants).some((kind: object) => Object.keys(kind).length > 0);
 }
 
-/** Stores, buckets and queues are made when they are used first; functions were checked with the manifest. */
-function resourceProblems(spec: FunctionSpec): Problem[] {
-  const problems: Problem[] = [];
-  const add = (code: Problem['code'], path: Path, message: string): void => {
-    problems.push({
-      code,
-      function: spec.name,
-      path: pathOf(spec, path),
-      message: `${spec.name} ${message}`,
-    });
-  };
-  for (const [index, grant] of spec.grants.fetch.entries()) {
-    const problem = fetchProblem(grant);
-    if (problem !== null) add(problem.code, ['fetch', index, 'to'], problem.message);
-  }
-  for (const [index, { to }] of spec.grants.connect.entries()) {
-    if (isDestination(to)) continue;
-    add(
-      'CORDON_GRANT_UNKNOWN_RESOURCE',
-      ['connect', index, 'to'],
-      `is granted connections to ${JSON.stringify(to)}, which is no host and port. Write it as \`db.example.com:5432\``,
-    );
-  }
-  return problems;
+function wildcards(spec: FunctionSpec): Problem[] {
+  return spec.grants.fetch.flatMap((grant, index) => {
+    const wide = hostOfAll(grant);
+    if (wide === null) return [];
+    const message = `${spec.name} is granted requests to every host below ${wide} by ${JSON.stringify(grant.to)}. Name the hosts, or say in \`because\` why that cannot be done`;
+    const path = pathOf(spec, ['fetch', index, 'to']);
+    return [{ code: 'CORDON_GRANT_WILDCARD' as const, function: spec.name, path, message }];
+  });
 }
 
-function fetchProblem({ to, because }: FetchGrant): Pick<Problem, 'code' | 'message'> | null {
-  const pattern = parsePattern(to);
-  if (pattern === null) {
-    const message = `is granted requests to ${JSON.stringify(to)}, which is no URL pattern. Write it as \`https://api.example.com/v1/*\``;
-    return { code: 'CORDON_GRANT_UNKNOWN_RESOURCE', message };
-  }
-  // One label before a domain names who is meant; one before `com` does not.
-  if (!pattern.anyLabel || pattern.host.includes('.') || because !== undefined) return null;
-  const message = `is granted requests to every host below ${pattern.host} by ${JSON.stringify(to)}. Name the hosts, or say in \`because\` why that cannot be done`;
-  return { code: 'CORDON_GRANT_WILDCARD', message };
-}
-
-function isDestination(to: ConnectGrant['to']): boolean {
-  const [, host = '', port = ''] = /^(.+):(\d+)$/.exec(to) ?? [];
-  return Number(port) >= 1 && Number(port) <= PORT_MAX && parsePattern(`http://${host}`)?.anyLabel === false;
+/** The host below which a grant without a reason leaves all open; null for one that says who is meant. */
+function hostOfAll({ to, because }: FetchGrant): string | null {
+  const pattern = parseUrlPattern(to);
+  if (pattern === null || because !== undefined) return null;
+  return isOpenPattern(pattern) ? pattern.host : null;
 }
 
 interface NamedSecret {

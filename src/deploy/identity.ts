@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Manifest } from '../manifest/index.ts';
 
 /** Changes when the same manifest and bundles would have to run differently. */
-const FORMAT_VERSION = 1;
+const FORMAT_VERSION = 2;
 
 export function sha256(bytes: Uint8Array | string): string {
   return createHash('sha256').update(bytes).digest('hex');

@@ -22,4 +22,5 @@ export type {
   Deployment,
   FunctionRef,
   GrantGateOptions,
+  RouteCheck,
 } from './port.ts';

@@ -66,3 +66,10 @@ export interface GrantGateOptions {
   /** Those of these names that no secret of the project has. */
   readonly missingSecrets: (names: readonly string[]) => Promise<readonly string[]>;
 }
+
+/**
+ * Judges what a manifest says about its routes: that its authenticators, policies and schemas can work.
+ * Gives what the operator should know and nothing refuses.
+ * Errors: CORDON_AUTH_INVALID, CORDON_POLICY_INVALID, CORDON_SCHEMA_INVALID.
+ */
+export type RouteCheck = (manifest: Manifest) => Promise<readonly string[]>;

@@ -37,15 +37,19 @@ export type AddressVerdict =
 
 /**
  * Judges one address in the form that a resolver or a socket gives. Forms of IPv6 that carry an IPv4 address
- * (mapped, compatible, 6to4, NAT64, Teredo) and zones are refused, as nothing public needs them.
+ * (mapped, compatible, 6to4, NAT64, Teredo) and zones are refused, as nothing public needs them. Without
+ * `loopback`, `unsafePrivate` does not open the machine itself.
  */
-export function judgeAddress(text: string, unsafePrivate: boolean): AddressVerdict {
+export function judgeAddress(text: string, unsafePrivate: boolean, loopback = true): AddressVerdict {
   if (text.includes('%')) return { allowed: false, range: 'zone' };
   const address = parseStrictly(text);
   if (address === null) return { allowed: false, range: 'malformed' };
   if (METADATA.some((known) => equal(known, address))) return { allowed: false, range: 'metadata' };
   const range = address.range();
-  if (PRIVATE_RANGES.has(range)) return unsafePrivate ? { allowed: true } : { allowed: false, range };
+  if (PRIVATE_RANGES.has(range)) {
+    const isOpen = unsafePrivate && (loopback || range !== 'loopback');
+    return isOpen ? { allowed: true } : { allowed: false, range };
+  }
   if (range !== 'unicast') return { allowed: false, range };
   if (address instanceof ipaddr.IPv6 && !address.match(PUBLIC_IPV6))
     return { allowed: false, range: 'reserved' };

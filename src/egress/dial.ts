@@ -6,12 +6,13 @@ import type { Guard } from './guard.ts';
 
 /** Connects with TCP. Errors: CORDON_EGRESS_DENIED, CORDON_EGRESS_FAILED, CORDON_EGRESS_TIMEOUT, or the signal's reason. */
 export function dialTcp(
-  guard: Guard,
+  guards: Guard,
   { hostname, port }: { readonly hostname: string; readonly port: number },
   signal: AbortSignal,
 ): Promise<Socket> {
   const { promise, resolve, reject } = Promise.withResolvers<Socket>();
   const timeoutMs = LIMITS.egressConnectTimeoutMs.value;
+  const guard = guards.at(port);
   const refuse = (thrown: unknown): void => {
     socket?.destroy();
     reject(asEgressError(thrown, hostname));
@@ -55,15 +56,13 @@ export interface ConnectorOptions {
 }
 
 /** How undici connects, so that it cannot connect past the guard. */
-export function guardedConnector(guard: Guard, options: ConnectorOptions): buildConnector.connector {
-  const base = buildConnector({
-    timeout: options.connectTimeoutMs,
-    allowH2: true,
-    lookup: guard.lookup,
-    autoSelectFamily: true,
-    ...(options.ca === undefined ? {} : { ca: [...options.ca] }),
-  });
+export function guardedConnector(guards: Guard, options: ConnectorOptions): buildConnector.connector {
+  // One for each guard, as undici looks names up by what it was built with.
+  const connectors = new Map<Guard, buildConnector.connector>();
   return (target, callback) => {
+    const guard = guards.at(portOf(target));
+    const base = connectors.get(guard) ?? connectorFor(guard, options);
+    connectors.set(guard, base);
     try {
       guard.checkHost(target.hostname);
     } catch (thrown) {
@@ -85,6 +84,20 @@ export function guardedConnector(guard: Guard, options: ConnectorOptions): build
       callback(null, socket);
     });
   };
+}
+
+function connectorFor(guard: Guard, options: ConnectorOptions): buildConnector.connector {
+  return buildConnector({
+    timeout: options.connectTimeoutMs,
+    allowH2: true,
+    lookup: guard.lookup,
+    autoSelectFamily: true,
+    ...(options.ca === undefined ? {} : { ca: [...options.ca] }),
+  });
+}
+
+function portOf({ port, protocol }: buildConnector.Options): number {
+  return port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port);
 }
 
 const TIMEOUTS: ReadonlySet<string> = new Set([

@@ -12,6 +12,8 @@ export interface GuardOptions {
   readonly resolver: Resolver;
   /** Allows addresses of private networks, of this machine and of the local link. */
   readonly unsafePrivate: boolean;
+  /** Ports on which the platform itself listens on this machine's loopback. They are closed whatever a grant says. Default: none. */
+  readonly closedPorts?: ReadonlySet<number>;
 }
 
 /**
@@ -21,10 +23,23 @@ export interface GuardOptions {
 export class Guard {
   readonly #resolver: Resolver;
   readonly #unsafePrivate: boolean;
+  readonly #closedPorts: ReadonlySet<number>;
+  readonly #loopback: boolean;
+  /** The same without loopback. */
+  #outward: Guard | null = null;
 
-  constructor({ resolver, unsafePrivate }: GuardOptions) {
+  constructor({ resolver, unsafePrivate, closedPorts = new Set() }: GuardOptions, loopback = true) {
     this.#resolver = resolver;
     this.#unsafePrivate = unsafePrivate;
+    this.#closedPorts = closedPorts;
+    this.#loopback = loopback;
+  }
+
+  /** What judges connections to a port. At most two guards come of one. */
+  at(port: number): Guard {
+    if (!this.#closedPorts.has(port)) return this;
+    const options = { resolver: this.#resolver, unsafePrivate: this.#unsafePrivate };
+    return (this.#outward ??= new Guard(options, false));
   }
 
   /** For `net.connect` and `tls.connect`. It is not asked about a host that is an address: see `checkHost`. */
@@ -90,7 +105,7 @@ export class Guard {
   }
 
   #check(host: string, address: string): void {
-    const verdict = judgeAddress(address, this.#unsafePrivate);
+    const verdict = judgeAddress(address, this.#unsafePrivate, this.#loopback);
     if (verdict.allowed) return;
     throw new CordonError(
       'CORDON_EGRESS_DENIED',

@@ -5,7 +5,6 @@
  */
 export { judgeAddress, literalAddress } from './addresses.ts';
 export type { AddressVerdict } from './addresses.ts';
-export { canonicalHost, isCanonicalHost } from './hosts.ts';
 export { SystemResolver } from './resolver.ts';
 export type { Resolver } from './resolver.ts';
 export { Guard } from './guard.ts';

@@ -7,6 +7,7 @@
 export { createEvidence } from './evidence.ts';
 export type { EvidenceOptions } from './evidence.ts';
 export { evidencePlaces } from './evidence-tables.ts';
+export { plainText } from './plain-text.ts';
 export { createServerLog } from './server-log.ts';
 export type { ServerLog, ServerLogOptions } from './server-log.ts';
 export type { Evidence, LogLevel, LogLine, LogQuery, SecurityEvent, SecurityEventKind } from './port.ts';

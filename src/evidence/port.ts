@@ -34,6 +34,9 @@ export type SecurityEventKind =
   | 'request.malformed'
   | 'request.target_refused'
   | 'auth.failed'
+  | 'auth.stuffing'
+  | 'access.denied'
+  | 'request.invalid'
   | 'limit.exceeded'
   | 'sandbox.syscall'
   | 'sandbox.memory'
@@ -43,7 +46,8 @@ export type SecurityEventKind =
   | 'control.refused'
   | 'grant.denied'
   | 'deploy.refused'
-  | 'platform.unsafe';
+  | 'platform.unsafe'
+  | 'platform.degraded';
 
 export interface SecurityEvent {
   readonly time: number;

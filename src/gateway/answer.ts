@@ -1,8 +1,8 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ErrorCode } from '../contract/index.ts';
-import type { Connection } from './connections.ts';
+import type { Connection } from './connection.ts';
 import { errorAnswer } from './error-answer.ts';
 import type { GatewayLimits } from './gateway-limits.ts';
+import type { IncomingRequest, OutgoingResponse } from './message.ts';
 import type { RequestBody } from './request-body.ts';
 import type { Ticker } from './ticker.ts';
 
@@ -27,8 +27,8 @@ export class Answer {
   /** True where the caller waits for `100 Continue` before it sends the body. */
   awaitsContinue = false;
   status = 0;
-  readonly #message: IncomingMessage;
-  readonly #response: ServerResponse;
+  readonly #message: IncomingRequest;
+  readonly #response: OutgoingResponse;
   readonly #connection: Connection;
   readonly #rules: AnswerRules;
   readonly #settled: (finished: boolean) => void;
@@ -42,8 +42,8 @@ export class Answer {
 
   /** `settled` is called once: true where the whole answer went out, false where the connection ended before. */
   constructor(
-    message: IncomingMessage,
-    response: ServerResponse,
+    message: IncomingRequest,
+    response: OutgoingResponse,
     connection: Connection,
     rules: AnswerRules,
     settled: (finished: boolean) => void,
@@ -61,9 +61,15 @@ export class Answer {
   }
 
   /** Writes an error answer. `closes`: nothing more is to be read from the connection. */
-  error(code: ErrorCode, id: string, extra: readonly string[], closes: boolean): void {
-    const { status, fields, body } = errorAnswer(code, id, extra);
-    if (closes || this.awaitsContinue || this.body?.complete === false) this.#close();
+  error(
+    code: ErrorCode,
+    id: string,
+    extra: readonly string[],
+    closes: boolean,
+    details: Readonly<Record<string, unknown>> | null = null,
+  ): void {
+    const { status, fields, body } = errorAnswer(code, id, extra, details);
+    if (closes || this.body?.complete === false) this.#close();
     this.#head(status, fields);
     this.end(this.#message.method === 'HEAD' ? null : body);
   }
@@ -118,7 +124,7 @@ export class Answer {
     if (last === null) response.end();
     else response.end(last, 'latin1');
     body.discard(lingerBytesMax, now, () => {
-      if (!body.complete) this.#message.socket.destroy();
+      if (!body.complete) this.#connection.destroy();
       else if (this.#finished) this.#settle(true);
     });
   }
@@ -126,13 +132,13 @@ export class Answer {
   /** The rest of the body cannot be read: there is nothing to wait for before the connection ends. */
   bodyBroken(): void {
     if (this.#closes) this.#response.end();
-    else this.#message.socket.destroySoon();
+    else this.#connection.destroySoon();
   }
 
   /** Ends the connection in the middle of the answer; a caller of HTTP/1.0 can only tell by a reset. */
   cut(): void {
-    if (this.#message.httpVersion === '1.0') this.#message.socket.resetAndDestroy();
-    else this.#response.destroy();
+    if (this.#message.httpVersion === '1.1') this.#connection.destroy();
+    else this.#connection.reset();
     this.connectionEnded();
   }
 
@@ -141,10 +147,10 @@ export class Answer {
     if (this.#lingerTick >= 0 && tick - this.#lingerTick > ticker.ticks(limits.lingerTimeoutMs)) {
       this.#lingerTick = -1;
       if (this.#closes) this.#response.end();
-      else this.#message.socket.destroy();
+      else this.#connection.destroy();
     }
     if (this.#blockedTick >= 0 && tick - this.#blockedTick > ticker.ticks(limits.writeIdleTimeoutMs)) {
-      this.#message.socket.destroy();
+      this.#connection.destroy();
     }
   }
 
@@ -154,7 +160,8 @@ export class Answer {
 
   #head(status: number, fields: string[]): void {
     this.status = status;
-    if (this.#rules.draining()) this.#close();
+    // A caller that was not told to go on may send its body all the same, or its next request.
+    if (this.awaitsContinue || this.#rules.draining()) this.#close();
     if (this.#closes) fields.push('connection', 'close');
     this.#response.writeHead(status, fields);
   }

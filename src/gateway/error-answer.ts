@@ -13,16 +13,21 @@ export interface ErrorAnswer {
 }
 
 /** Makes the answer for an error. Only the summaries of faults of the caller are told. */
-export function errorAnswer(code: ErrorCode, id: string, extra: readonly string[] = []): ErrorAnswer {
+export function errorAnswer(
+  code: ErrorCode,
+  id: string,
+  extra: readonly string[] = [],
+  details: Readonly<Record<string, unknown>> | null = null,
+): ErrorAnswer {
   const { fault, status, summary } = ERRORS[code];
   const body = JSON.stringify({
-    error: { code, message: fault === 'caller' ? summary : OPAQUE_MESSAGE, id },
+    error: { code, message: fault === 'caller' ? summary : OPAQUE_MESSAGE, id, ...details },
   });
   const fields = [
     'content-type',
     'application/json',
     'content-length',
-    String(body.length),
+    String(Buffer.byteLength(body)),
     'x-request-id',
     id,
   ];

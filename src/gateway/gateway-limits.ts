@@ -7,10 +7,17 @@ export interface GatewayLimits {
   readonly urlBytesMax: number;
   readonly headersTimeoutMs: number;
   readonly bodyIdleTimeoutMs: number;
+  readonly guardsTimeoutMs: number;
   readonly keepAliveTimeoutMs: number;
   readonly writeIdleTimeoutMs: number;
   readonly connectionsMax: number;
   readonly connectionsPerAddressMax: number;
+  readonly http2StreamsMax: number;
+  readonly http2WindowBytes: number;
+  readonly http2ResetsMax: number;
+  readonly http2ResetWindowMs: number;
+  readonly http2InvalidFramesMax: number;
+  readonly http2OverheadBytesPerSecondMax: number;
   readonly requestsInFlightMax: number;
   readonly pipelinedRequestsMax: number;
   readonly collectedBodyBytesMax: number;
@@ -32,10 +39,17 @@ export function gatewayLimits(replaced: Partial<GatewayLimits> = {}): GatewayLim
     urlBytesMax: LIMITS.urlBytesMax.value,
     headersTimeoutMs: LIMITS.headersTimeoutMs.value,
     bodyIdleTimeoutMs: LIMITS.bodyIdleTimeoutMs.value,
+    guardsTimeoutMs: LIMITS.guardsTimeoutMs.value,
     keepAliveTimeoutMs: LIMITS.keepAliveTimeoutMs.value,
     writeIdleTimeoutMs: LIMITS.writeIdleTimeoutMs.value,
     connectionsMax: LIMITS.connectionsMax.value,
     connectionsPerAddressMax: LIMITS.connectionsPerAddressMax.value,
+    http2StreamsMax: LIMITS.http2StreamsMax.value,
+    http2WindowBytes: LIMITS.http2WindowBytes.value,
+    http2ResetsMax: LIMITS.http2ResetsMax.value,
+    http2ResetWindowMs: LIMITS.http2ResetWindowMs.value,
+    http2InvalidFramesMax: LIMITS.http2InvalidFramesMax.value,
+    http2OverheadBytesPerSecondMax: LIMITS.http2OverheadBytesPerSecondMax.value,
     requestsInFlightMax: LIMITS.requestsInFlightMax.value,
     pipelinedRequestsMax: LIMITS.pipelinedRequestsMax.value,
     collectedBodyBytesMax: LIMITS.collectedBodyBytesMax.value,

@@ -1,7 +1,9 @@
 import type { Clock } from '../contract/index.ts';
 import type { Evidence } from '../evidence/index.ts';
 import type { Dispatcher } from '../pool/index.ts';
+import type { TransportOptions } from '../transport/index.ts';
 import type { GatewayLimits } from './gateway-limits.ts';
+import type { Guards } from './guard.ts';
 import type { TokenVerifier } from './identify.ts';
 import type { RouteTable } from './router.ts';
 
@@ -13,9 +15,13 @@ export interface GatewayOptions {
   readonly evidence: Evidence;
   /** Says whether a control token is valid, in constant time. */
   readonly verifyControlToken: TokenVerifier;
+  /** What guards the routes. */
+  readonly guards: Guards;
   readonly clock: Clock;
   /** Number from 0 up to 1, for canaries. */
   readonly random: () => number;
+  /** Default: plain HTTP/1.1, and no proxy is trusted. */
+  readonly transport?: TransportOptions;
   /** Default: `LIMITS`. */
   readonly limits?: Partial<GatewayLimits>;
 }

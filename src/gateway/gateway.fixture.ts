@@ -1,15 +1,19 @@
 import assert from 'node:assert/strict';
 import { LIMITS, systemClock } from '../contract/index.ts';
-import { NO_GRANTS } from '../manifest/index.ts';
+import { NO_AUTH, NO_GRANTS, ROUTE_DEFAULTS } from '../manifest/index.ts';
 import type { CordonError } from '../contract/index.ts';
 import type { Alias, DeployedFunction, Deployment } from '../deploy/index.ts';
 import type { Evidence, LogLine, SecurityEvent } from '../evidence/index.ts';
 import type { Exchange, ExchangeRequest, ResponseSink } from '../instance/index.ts';
 import type { FunctionLimits, Manifest, RouteSpec } from '../manifest/index.ts';
 import type { Dispatcher } from '../pool/index.ts';
+import type { TransportOptions } from '../transport/index.ts';
+import { credentialsOf } from './credentials.ts';
 import { createGateway } from './gateway.ts';
 import type { Gateway } from './gateway-options.ts';
 import type { GatewayLimits } from './gateway-limits.ts';
+import type { Guards, RouteGuard } from './guard.ts';
+import type { Intake } from './request-path.ts';
 import { compileRoutes } from './router.ts';
 import type { AppRoutes } from './router.ts';
 
@@ -28,7 +32,7 @@ export function routeOf(
   auth: RouteSpec['auth'] = 'public',
   methods: RouteSpec['methods'] = null,
 ): RouteSpec {
-  return { path, auth, methods };
+  return { ...ROUTE_DEFAULTS, path, auth, methods };
 }
 
 export function manifestOf(
@@ -39,6 +43,8 @@ export function manifestOf(
   return {
     name,
     hosts: options.hosts ?? [],
+    auth: NO_AUTH,
+    files: {},
     functions: Object.entries(functions).map(([fn, routes]) => ({
       name: fn,
       entry: `src/${fn}.ts`,
@@ -76,6 +82,40 @@ export function appOf(
     previous: null,
   };
   return { alias, live, canary: second };
+}
+
+/** A message of a caller at 10.0.0.1, as far as the first stage reads it. */
+export function intakeOf(
+  method: string,
+  url: string,
+  rawHeaders: readonly string[],
+): Pick<Intake, 'message' | 'connection'> {
+  const message = { method, url, httpVersion: '1.1', rawHeaders } as unknown as Intake['message'];
+  const facts = { address: '10.0.0.1', scheme: 'http', forwards: null, certificate: null };
+  return { message, connection: facts as unknown as Intake['connection'] };
+}
+
+/** Guards that ask for nothing, with what a test has them ask for. */
+export function openGuards(guard: Partial<RouteGuard> = {}, more: Partial<Guards> = {}): Guards {
+  const asks: RouteGuard = {
+    authenticator: null,
+    login: null,
+    scopes: [],
+    access: null,
+    rates: null,
+    concurrency: null,
+    validator: null,
+    response: { fieldsFor: () => [], isOwned: () => false, preflight: () => null },
+    ...guard,
+  };
+  return {
+    of: () => asks,
+    loginAt: () => null,
+    authenticate: (authenticator, received, body) =>
+      authenticator.authenticate(credentialsOf(received, body)),
+    failed: () => undefined,
+    ...more,
+  };
 }
 
 /** What a fake function sees of one request. */
@@ -130,6 +170,9 @@ export async function startGateway(
     limits?: Partial<GatewayLimits>;
     functionLimits?: Partial<FunctionLimits>;
     random?: () => number;
+    transport?: TransportOptions;
+    /** Default: such that ask for nothing. */
+    guards?: Guards;
   } = {},
 ): Promise<Harness> {
   const invocations: Invocation[] = [];
@@ -154,10 +197,12 @@ export async function startGateway(
     dispatcher,
     routes: () => routes,
     evidence,
+    guards: options.guards ?? openGuards(),
     verifyControlToken: (token) => Promise.resolve(token === 'right'),
     clock: systemClock,
     random: options.random ?? (() => 0.5),
     ...(options.limits === undefined ? {} : { limits: options.limits }),
+    ...(options.transport === undefined ? {} : { transport: options.transport }),
   });
   const { port } = await gateway.listen({ host: '127.0.0.1', port: 0 });
   return {

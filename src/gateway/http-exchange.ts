@@ -1,10 +1,13 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { CordonError, ErrorCode } from '../contract/index.ts';
 import type { Exchange, FlatHeaders, ResponseSink } from '../instance/index.ts';
 import type { Dispatcher } from '../pool/index.ts';
 import { Answer } from './answer.ts';
 import type { AnswerRules } from './answer.ts';
-import type { Connection, OpenExchange } from './connections.ts';
+import { CollectedBody } from './collected-body.ts';
+import type { Connection, OpenExchange } from './connection.ts';
+import type { IncomingRequest, OutgoingResponse } from './message.ts';
+import { isStillKnown } from './identify.ts';
+import { ownFields } from './own-fields.ts';
 import { RequestBody } from './request-body.ts';
 import { readResponseHead } from './response-head.ts';
 import type { Routed } from './stages.ts';
@@ -27,12 +30,13 @@ type Phase = 'waiting' | 'answering' | 'answered';
  */
 export class HttpExchange implements ResponseSink, OpenExchange {
   readonly #request: Routed;
-  readonly #message: IncomingMessage;
+  readonly #message: IncomingRequest;
   readonly #connection: Connection;
   readonly #rules: AnswerRules;
   readonly #answer: Answer;
   #exchange: Exchange | null = null;
   #body: RequestBody | null = null;
+  #collected: CollectedBody | null = null;
   #phase: Phase = 'waiting';
   #failure: ErrorCode | null = null;
   #detail = '';
@@ -48,8 +52,8 @@ export class HttpExchange implements ResponseSink, OpenExchange {
 
   constructor(
     request: Routed,
-    message: IncomingMessage,
-    response: ServerResponse,
+    message: IncomingRequest,
+    response: OutgoingResponse,
     connection: Connection,
     rules: AnswerRules,
     settled: (outcome: Outcome) => void,
@@ -68,7 +72,12 @@ export class HttpExchange implements ResponseSink, OpenExchange {
   }
 
   /** Sends the request to its function, with a small body in one go and a larger one as it arrives. */
-  run(dispatcher: Dispatcher, response: ServerResponse, awaitsContinue: boolean): void {
+  run(dispatcher: Dispatcher, response: OutgoingResponse, awaitsContinue: boolean): void {
+    const { collected } = this.#request.body;
+    if (collected !== null) {
+      this.#runCollected(dispatcher, collected);
+      return;
+    }
     const { contentLength, chunked } = this.#request.head;
     if (!chunked && (contentLength === null || contentLength === 0)) {
       this.dispatch(dispatcher, null, false);
@@ -101,6 +110,17 @@ export class HttpExchange implements ResponseSink, OpenExchange {
     body.read(collects ? () => start : () => ticker.now);
   }
 
+  /** Sends a body that a stage has read already. */
+  #runCollected(dispatcher: Dispatcher, bytes: Uint8Array): void {
+    if (bytes.byteLength <= this.#rules.limits.collectedBodyBytesMax) {
+      this.dispatch(dispatcher, bytes.byteLength === 0 ? null : bytes, false);
+      return;
+    }
+    this.#collected = new CollectedBody(bytes);
+    this.dispatch(dispatcher, null, true);
+    if (this.#exchange !== null) this.#collected.send(this.#exchange);
+  }
+
   dispatch(dispatcher: Dispatcher, body: Uint8Array | null, streams: boolean): void {
     const { id, target, url, fields, match, webSocket } = this.#request;
     const exchange = dispatcher.dispatch(
@@ -115,12 +135,15 @@ export class HttpExchange implements ResponseSink, OpenExchange {
   // ── what the function answers ──
 
   assigned(instance: string): void {
+    this.#request.slot.assigned(instance);
     this.#instance = instance;
   }
 
   head(status: number, headers: FlatHeaders, body: Uint8Array | null, last: boolean): void {
     if (this.#phase !== 'waiting') return;
-    const head = readResponseHead(status, headers, this.#rules.limits.responseHeadersBytesMax);
+    this.#request.slot.answered(this.#body === null || this.#body.complete);
+    const { response } = this.#request.guard;
+    const head = readResponseHead(status, headers, this.#rules.limits.responseHeadersBytesMax, response);
     if (typeof head === 'string') {
       this.fail('CORDON_FUNCTION_RESPONSE', head);
       return;
@@ -147,6 +170,7 @@ export class HttpExchange implements ResponseSink, OpenExchange {
       if (length !== null) fields.push('content-length', String(length));
       this.#announced = length;
     }
+    fields.push(...ownFields(this.#request), ...this.#request.rateFields);
     fields.push('x-request-id', this.#request.id);
     if (last) {
       this.#phase = 'answered';
@@ -194,7 +218,9 @@ export class HttpExchange implements ResponseSink, OpenExchange {
   }
 
   drain(): void {
-    if (this.#phase !== 'answered') this.#body?.resume(this.#rules.ticker.now);
+    if (this.#phase === 'answered') return;
+    this.#body?.resume(this.#rules.ticker.now);
+    if (this.#exchange !== null) this.#collected?.send(this.#exchange);
   }
 
   message(): void {
@@ -214,6 +240,9 @@ export class HttpExchange implements ResponseSink, OpenExchange {
       this.#body?.stalled(tick, ticker.ticks(limits.bodyIdleTimeoutMs)) === true
     ) {
       this.fail('CORDON_REQUEST_TIMEOUT', 'pause inside the body');
+    }
+    if (this.#phase === 'answering' && !isStillKnown(this.#request)) {
+      this.fail('CORDON_UNAUTHENTICATED', 'the caller has to be identified again');
     }
     this.#answer.sweep(tick);
   }
@@ -258,7 +287,10 @@ export class HttpExchange implements ResponseSink, OpenExchange {
     this.#detail = detail;
     this.#exchange?.abort();
     if (started) this.#answer.cut();
-    else this.#answer.error(code, this.#request.id, [], false);
+    else {
+      const shared = [...ownFields(this.#request), ...this.#request.rateFields];
+      this.#answer.error(code, this.#request.id, shared, false);
+    }
   }
 
   #credit(): void {

@@ -5,8 +5,10 @@
  * two parsers could read in two ways, and says no more about a failure than a code and an id.
  */
 export { createGateway } from './gateway.ts';
+export { RouteGuards } from './route-guards.ts';
+export { Authenticators } from './authenticators.ts';
 export type { Gateway, GatewayOptions, GatewayStats } from './gateway-options.ts';
-export { compileRoutes, RouteTable } from './router.ts';
+export { compileRoutes, pathParameters, RouteTable } from './router.ts';
 export type { AppRoutes, RouteMatch, RouteMiss } from './router.ts';
 export { findConflicts } from './conflicts.ts';
 export type { RouteConflict } from './conflicts.ts';

@@ -1,51 +1,100 @@
-import { readRequestHead } from './request-head.ts';
-import { Refusal } from './refusal.ts';
+import type { Origin } from '../transport/index.ts';
+import type { BodySource } from './body-source.ts';
+import type { Guards } from './guard.ts';
+import { readRequestHead, readStreamHead } from './request-head.ts';
+import type { RequestHead } from './request-head.ts';
+import { malformed, Refusal } from './refusal.ts';
+import type { Intake } from './request-path.ts';
 import type { RouteMatch, RouteTable } from './router.ts';
+import { readPreflight } from './response-policy.ts';
+import type { Preflight } from './response-policy.ts';
 import type { Received } from './stages.ts';
 import type { Target } from './target.ts';
 import { parseTarget } from './target.ts';
 
-/** A message as node's parser hands it over. */
-export interface Message {
-  readonly id: string;
-  readonly address: string;
-  readonly method: string;
-  readonly url: string;
-  readonly httpVersion: string;
-  readonly rawHeaders: readonly string[];
-  readonly webSocket: boolean;
-}
-
 /** What the first stage judges by. */
 export interface ReceiveRules {
+  readonly headersBytesMax: number;
   readonly headersCountMax: number;
   readonly urlBytesMax: number;
   /** The table of this moment; the request keeps to it. */
   readonly routes: RouteTable;
   /** Number from 0 up to 1, for the choice between live and canary. */
   readonly random: () => number;
+  readonly guards: Guards;
 }
 
-/** First stage: one reading of the framing, one canonical target, one route. */
-export function receive(message: Message, rules: ReceiveRules): Received | Refusal {
-  const head = readRequestHead(message.rawHeaders, message.httpVersion, rules.headersCountMax);
+/** A message whose framing and target have been read, once. */
+export interface ReadMessage {
+  readonly head: RequestHead;
+  readonly target: Target;
+  /** Address of the caller: of its end of the connection, or what a trusted proxy says. */
+  readonly address: string;
+}
+
+/** One reading of the framing, and one canonical target. */
+export function readMessage(intake: Intake, rules: ReceiveRules): ReadMessage | Refusal {
+  const { message } = intake;
+  const head = headOf(intake, rules);
   if (head instanceof Refusal) return head;
+  const origin = sourceOf(intake);
+  if (origin.address === '') return malformed('X-Forwarded fields of a trusted proxy');
   const target = parseTarget({
-    method: message.method,
-    target: message.url,
+    method: message.method ?? '',
+    target: message.url ?? '',
     host: head.host,
-    scheme: 'http',
+    scheme: origin.scheme,
     urlBytesMax: rules.urlBytesMax,
   });
-  if (target instanceof Refusal) return target;
-  const match = lookUp(target, rules);
-  if (match instanceof Refusal) return match;
-  const { id, address, webSocket } = message;
-  return { id, address, target, head, match, webSocket } as Received;
+  return target instanceof Refusal ? target : { head, target, address: origin.address };
 }
 
-function lookUp(target: Target, rules: ReceiveRules): RouteMatch | Refusal {
-  const found = rules.routes.match(target, rules.routes.hasCanary ? rules.random() * 100 : 0);
+/** First stage: the route of what was read, with all that guards it. */
+export function receive(
+  { id, connection, upgrade }: Intake,
+  read: ReadMessage,
+  body: BodySource,
+  rules: ReceiveRules,
+): Received | Refusal {
+  const { head, target } = read;
+  const preflight = readPreflight(target.method, head.origin, head.fields);
+  const match = lookUp(target, preflight, rules);
+  if (match instanceof Refusal) return match;
+  return {
+    id,
+    ...read,
+    match,
+    guard: rules.guards.of(match),
+    webSocket: upgrade !== null,
+    preflight: match.route.cors === null ? null : preflight,
+    connection,
+    body,
+  } as Received;
+}
+
+/** Where a request comes from; the address is empty where a trusted proxy said what cannot be read. */
+export function sourceOf({ message, connection }: Pick<Intake, 'message' | 'connection'>): Origin {
+  return connection.forwards?.callerOf(message.rawHeaders, connection) ?? connection;
+}
+
+function headOf({ message, connection }: Intake, rules: ReceiveRules): RequestHead | Refusal {
+  const { rawHeaders, httpVersion } = message;
+  return httpVersion === '2.0'
+    ? readStreamHead(rawHeaders, { ...rules, hasBody: message.hasBody === true, scheme: connection.scheme })
+    : readRequestHead(rawHeaders, httpVersion, rules.headersCountMax);
+}
+
+/**
+ * The route of the target. A CORS preflight is about the route of the method that it asks for, if that
+ * route is shared with other origins; else it is an ordinary OPTIONS request.
+ */
+function lookUp(target: Target, preflight: Preflight | null, rules: ReceiveRules): RouteMatch | Refusal {
+  const draw = rules.routes.hasCanary ? rules.random() * 100 : 0;
+  if (preflight !== null) {
+    const asked = rules.routes.match({ ...target, method: preflight.method }, draw);
+    if (asked.kind === 'match' && asked.route.cors !== null) return asked;
+  }
+  const found = rules.routes.match(target, draw);
   if (found.kind === 'match') return found;
   if (found.allow.length === 0) return new Refusal('CORDON_ROUTE_UNKNOWN', 'no route');
   return new Refusal('CORDON_METHOD_REFUSED', 'no route for the method', {

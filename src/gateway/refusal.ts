@@ -15,17 +15,25 @@ export class Refusal {
   readonly headers: readonly string[];
   /** True where the bytes that follow on the connection cannot be trusted or are not wanted. */
   readonly closes: boolean;
+  /** What the caller may know besides the code; null for nothing. */
+  readonly details: Readonly<Record<string, unknown>> | null;
 
   constructor(
     code: ErrorCode,
     reason: string,
-    options: { event?: SecurityEventKind; headers?: readonly string[]; closes?: boolean } = {},
+    options: {
+      event?: SecurityEventKind;
+      headers?: readonly string[];
+      closes?: boolean;
+      details?: Readonly<Record<string, unknown>>;
+    } = {},
   ) {
     this.code = code;
     this.reason = reason;
     this.event = options.event ?? null;
     this.headers = options.headers ?? [];
     this.closes = options.closes ?? false;
+    this.details = options.details ?? null;
   }
 }
 

@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingRequest } from './message.ts';
 
 /** Where the pieces of a body go. */
 export interface BodyReader {
@@ -14,7 +14,7 @@ export interface BodyReader {
  * away within bounds, so that the caller gets to read its answer instead of a reset.
  */
 export class RequestBody {
-  readonly #message: IncomingMessage;
+  readonly #message: IncomingRequest;
   readonly #reader: BodyReader;
   #bytesLeft: number;
   #complete = false;
@@ -23,7 +23,7 @@ export class RequestBody {
   /** Tick at which something last arrived or was asked for. */
   #tick: number;
 
-  constructor(message: IncomingMessage, bytesMax: number, tick: number, reader: BodyReader) {
+  constructor(message: IncomingRequest, bytesMax: number, tick: number, reader: BodyReader) {
     this.#message = message;
     this.#bytesLeft = bytesMax;
     this.#tick = tick;

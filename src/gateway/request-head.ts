@@ -32,12 +32,7 @@ export function readRequestHead(
   fieldsMax: number,
 ): RequestHead | Refusal {
   if (httpVersion !== '1.1' && httpVersion !== '1.0') return malformed('HTTP version');
-  if (raw.length > fieldsMax * 2) {
-    return new Refusal('CORDON_HEADERS_TOO_LARGE', 'too many header fields', {
-      event: 'limit.exceeded',
-      closes: true,
-    });
-  }
+  if (raw.length > fieldsMax * 2) return tooManyFields();
   const head = new Collected();
   for (let i = 0; i < raw.length; i += 2) {
     const refusal = head.take(raw[i] ?? '', raw[i + 1] ?? '', httpVersion);
@@ -47,6 +42,92 @@ export function readRequestHead(
   if (!head.hasHost) return hostRefused('no Host');
   if (head.chunked && head.contentLength !== null) return malformed('Content-Length with Transfer-Encoding');
   return head;
+}
+
+/** A head of HTTP/2, with what the pseudo-header fields say. */
+export interface StreamHead extends RequestHead {
+  readonly method: string;
+  readonly path: string;
+}
+
+/** What a head of HTTP/2 is judged by. */
+export interface StreamHeadRules {
+  /** False where the head ended the request. */
+  readonly hasBody: boolean;
+  readonly scheme: string;
+  readonly headersBytesMax: number;
+  readonly headersCountMax: number;
+}
+
+// RFC 9113 section 8.2.2; `te` may say `trailers`.
+const CONNECTION_FIELDS: ReadonlySet<string> = new Set([
+  'connection',
+  'proxy-connection',
+  'keep-alive',
+  'transfer-encoding',
+  'upgrade',
+  'http2-settings',
+]);
+const PSEUDO_FIELDS: ReadonlySet<string> = new Set([':method', ':scheme', ':authority', ':path']);
+const UPPER_CASE = /[A-Z]/;
+const FIELD_OVERHEAD_BYTES = 32;
+
+/**
+ * Reads the fields of an HTTP/2 request once (RFC 9113 section 8.3). Refuses pseudo-header fields that are
+ * unknown, repeated, missing or behind others, a Host that differs from `:authority`, a scheme that is not the
+ * connection's, capitals in names, fields of one connection, expectations other than `100-continue`, and
+ * CONNECT in each form: WebSockets are of HTTP/1.1 here.
+ */
+export function readStreamHead(
+  raw: readonly string[],
+  { hasBody, scheme, headersBytesMax, headersCountMax }: StreamHeadRules,
+): StreamHead | Refusal {
+  const pseudo = new Map<string, string>();
+  let first = 0;
+  for (; raw[first]?.startsWith(':') === true; first += 2) {
+    const name = raw[first] ?? '';
+    if (!PSEUDO_FIELDS.has(name) || pseudo.has(name)) return malformed('pseudo-header fields');
+    pseudo.set(name, raw[first + 1] ?? '');
+  }
+  if (raw.length - first > headersCountMax * 2) return tooManyFields();
+  // node tells callers this limit and leaves it to them to keep to it.
+  if (listBytes(raw) > headersBytesMax) {
+    return new Refusal('CORDON_HEADERS_TOO_LARGE', 'headers too large', { event: 'limit.exceeded' });
+  }
+  const head = new Collected();
+  for (let i = first; i < raw.length; i += 2) {
+    const name = raw[i] ?? '';
+    const value = raw[i + 1] ?? '';
+    if (!isStreamField(name, value)) return malformed('field that HTTP/2 does not know');
+    const refusal = head.take(name, value, '2.0');
+    if (refusal !== null) return refusal;
+  }
+  const method = pseudo.get(':method') ?? '';
+  const path = pseudo.get(':path') ?? '';
+  const authority = pseudo.get(':authority');
+  if (method === '' || method === 'CONNECT' || !path.startsWith('/'))
+    return malformed('pseudo-header fields');
+  if (pseudo.get(':scheme') !== scheme) return malformed('scheme');
+  if (authority !== undefined) {
+    if (head.hasHost && head.host.toLowerCase() !== authority.toLowerCase()) {
+      return hostRefused('Host that differs from :authority');
+    }
+    head.host = authority;
+  } else if (!head.hasHost) return hostRefused('no :authority');
+  if (!hasBody && (head.contentLength ?? 0) > 0) return malformed('Content-Length without a body');
+  head.chunked = hasBody && head.contentLength === null;
+  return Object.assign(head, { method, path });
+}
+
+/** Size of a list of fields as RFC 9113 section 6.5.2 counts it. */
+function listBytes(raw: readonly string[]): number {
+  return raw.reduce((bytes, text) => bytes + text.length + FIELD_OVERHEAD_BYTES / 2, 0);
+}
+
+function isStreamField(name: string, value: string): boolean {
+  if (name.startsWith(':') || UPPER_CASE.test(name) || CONNECTION_FIELDS.has(name)) return false;
+  if (name === 'te') return value.toLowerCase() === 'trailers';
+  return name !== 'expect' || value.toLowerCase() === '100-continue';
 }
 
 class Collected implements RequestHead {
@@ -112,6 +193,13 @@ class Collected implements RequestHead {
         return null;
     }
   }
+}
+
+function tooManyFields(): Refusal {
+  return new Refusal('CORDON_HEADERS_TOO_LARGE', 'too many header fields', {
+    event: 'limit.exceeded',
+    closes: true,
+  });
 }
 
 function hostRefused(reason: string): Refusal {

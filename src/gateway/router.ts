@@ -15,6 +15,7 @@ export interface RouteMatch {
   readonly deployment: Deployment;
   readonly fn: DeployedFunction;
   readonly auth: RouteAuth;
+  readonly route: RouteSpec;
   /** Path pattern of the manifest. */
   readonly pattern: string;
 }
@@ -139,7 +140,14 @@ function addDeployment(
   });
   for (const fn of deployment.functions) {
     for (const route of fn.spec.routes) {
-      const match: RouteMatch = { kind: 'match', deployment, fn, auth: route.auth, pattern: route.path };
+      const match: RouteMatch = {
+        kind: 'match',
+        deployment,
+        fn,
+        auth: route.auth,
+        route,
+        pattern: route.path,
+      };
       for (const root of roots.length === 0 ? [anyHost] : roots) addRoute(root, route, match, from, to);
     }
   }
@@ -176,4 +184,13 @@ export function patternSegments(pattern: string): readonly string[] {
   const segments = pattern.slice(1).split('/');
   const star = segments.indexOf('*');
   return star === -1 ? segments : segments.slice(0, star + 1);
+}
+
+/** Parameters of the path, by name, as the caller wrote them in canonical form. The pattern has to be the one that matched. */
+export function pathParameters(pattern: string, segments: readonly string[]): Record<string, string> {
+  const parameters: Record<string, string> = {};
+  for (const [index, part] of patternSegments(pattern).entries()) {
+    if (part.startsWith(':')) parameters[part.slice(1)] = segments[index] ?? '';
+  }
+  return parameters;
 }

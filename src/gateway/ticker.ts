@@ -5,26 +5,26 @@
 export class Ticker {
   /** Ticks since the start. */
   now = 0;
-  readonly #tickMs: number;
+  readonly tickMs: number;
   readonly #sweep: (now: number) => void;
   #timer: NodeJS.Timeout | null = null;
 
   /** `sweep` is called on each tick, every `tickMs` milliseconds. */
   constructor(tickMs: number, sweep: (now: number) => void) {
-    this.#tickMs = tickMs;
+    this.tickMs = tickMs;
     this.#sweep = sweep;
   }
 
   /** Ticks that are at least as long as `ms`. */
   ticks(ms: number): number {
-    return Math.ceil(ms / this.#tickMs) + 1;
+    return Math.ceil(ms / this.tickMs) + 1;
   }
 
   start(): void {
     this.#timer ??= setInterval(() => {
       this.now += 1;
       this.#sweep(this.now);
-    }, this.#tickMs).unref();
+    }, this.tickMs).unref();
   }
 
   stop(): void {

@@ -4,6 +4,7 @@ export const CLOSE = {
   goingAway: 1001,
   noStatus: 1005,
   abnormal: 1006,
+  policy: 1008,
   tooBig: 1009,
   failed: 1011,
   overloaded: 1013,

@@ -6,9 +6,10 @@ import type { CordonError, ErrorCode } from '../contract/index.ts';
 import type { Exchange, FlatHeaders, ResponseSink } from '../instance/index.ts';
 import type { Dispatcher } from '../pool/index.ts';
 import type { AnswerRules } from './answer.ts';
-import type { Connection, OpenExchange } from './connections.ts';
+import type { Connection, OpenExchange } from './connection.ts';
 import { HttpExchange } from './http-exchange.ts';
 import type { Outcome } from './http-exchange.ts';
+import { isStillKnown } from './identify.ts';
 import { readResponseHead } from './response-head.ts';
 import type { Routed } from './stages.ts';
 import { CLOSE, cutReason, sendableCode } from './web-socket-close.ts';
@@ -106,7 +107,12 @@ export class WebSocketExchange implements ResponseSink, OpenExchange {
       this.#plain.head(status, headers, body, last);
       return;
     }
-    const head = readResponseHead(200, headers, this.#rules.limits.responseHeadersBytesMax);
+    const head = readResponseHead(
+      200,
+      headers,
+      this.#rules.limits.responseHeadersBytesMax,
+      this.#request.guard.response,
+    );
     const protocol = protocolOf(headers);
     const offered = offeredProtocols(this.#request.head.fields) ?? [];
     if (typeof head === 'string' || (protocol !== null && !offered.includes(protocol))) {
@@ -171,6 +177,10 @@ export class WebSocketExchange implements ResponseSink, OpenExchange {
   sweep(tick: number): void {
     const webSocket = this.#webSocket;
     if (webSocket === null) return;
+    if (!isStillKnown(this.#request)) {
+      this.#giveUp('CORDON_UNAUTHENTICATED', 'the caller has to be identified again', CLOSE.policy);
+      return;
+    }
     const { limits, ticker } = this.#rules;
     const idle = tick - this.#aliveTick;
     const patience = ticker.ticks(limits.webSocketPingMs);

@@ -31,7 +31,7 @@ export function installConsole(wire: Wire): void {
 
 function inspect(value: unknown): string {
   try {
-    return Deno.inspect(value, { colors: false, depth: 6, strAbbreviateSize: 4096 });
+    return Deno.inspect(value, { colors: false, depth: 6, strAbbreviateSize: TEXT_MAX });
   } catch {
     return '[value that cannot be shown]';
   }

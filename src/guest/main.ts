@@ -27,6 +27,7 @@ import { InvalidModule, loadModule } from './loader.ts';
 import type { LoadedModule } from './loader.ts';
 import { installRequest } from './request.ts';
 import { installResponse } from './response.ts';
+import { installSystem } from './system.ts';
 import { Wire } from './wire.ts';
 
 const WARMUP_WINDOW_BYTES = 64 * 1024;
@@ -195,6 +196,7 @@ reportDenials(wire);
 installFetch(calls);
 installNodeHttp(calls);
 installConnect(calls);
+installSystem();
 await warm();
 if (typeof gc === 'function') gc();
 wire.muted = false;

@@ -1,7 +1,7 @@
 import { CordonError, LIMITS } from '../contract/index.ts';
 import { ChannelViolation, FLAG, FRAME, encodeCredit } from '../channel/index.ts';
 import type { Outbox } from './outbox.ts';
-import type { CallHandler, CallOpener, CallReply, GuestCall } from './port.ts';
+import type { CallFailure, CallHandler, CallOpener, CallReply, GuestCall } from './port.ts';
 
 const WINDOW_BYTES = LIMITS.streamWindowBytes.value;
 
@@ -75,9 +75,9 @@ export class CallStream implements CallReply {
     this.#drain();
   }
 
-  fail(error: CordonError): void {
+  fail({ code, message }: CallFailure): void {
     if (this.#over) return;
-    const head = { error: { code: error.code, message: error.message } };
+    const head = { error: { code, message } };
     this.#outbox.sendHead(FRAME.reply, FLAG.last, this.id, head, null);
     this.#finish();
   }

@@ -57,6 +57,11 @@ function asRecord(value: unknown): Record<string, unknown> {
   return value as Record<string, unknown>;
 }
 
+/** The text of no more than so many bytes. Half a character at the cut is left out, as the rest of it would hide the piece of a secret before it. */
+export function textWithin(bytes: Uint8Array, bytesMax: number): string {
+  return new TextDecoder().decode(bytes.subarray(0, bytesMax), { stream: true });
+}
+
 const NAME_LENGTH_MAX = 256;
 
 export function parseCall(head: unknown): {

@@ -6,6 +6,7 @@ export { Instance } from './instance.ts';
 export type { InstanceObserver } from './instance.ts';
 export type { Assignment, Loaded } from './loading.ts';
 export type {
+  CallFailure,
   CallHandler,
   CallOpener,
   CallReply,

@@ -16,7 +16,7 @@ import { bootError, exitError } from './exit-error.ts';
 import { GuestCalls } from './guest-calls.ts';
 import { HostStream } from './host-stream.ts';
 import type { StreamOwner } from './host-stream.ts';
-import { parseAssigned, parseFailure, parseResponse } from './guest-messages.ts';
+import { parseAssigned, parseFailure, parseResponse, textWithin } from './guest-messages.ts';
 import { Loading } from './loading.ts';
 import type { Assignment, Loaded } from './loading.ts';
 import { Outbox } from './outbox.ts';
@@ -307,15 +307,15 @@ export class Instance implements StreamOwner {
   #log(flags: number, id: number, payload: Uint8Array): void {
     const level = LOG_LEVELS[flags];
     if (level === undefined) throw new ChannelViolation('a log line of an unknown level');
-    const bounded = payload.subarray(0, LIMITS.logLineBytesMax.value + 64);
-    this.#observer.log(level, new TextDecoder().decode(bounded), this.#streams.get(id)?.requestId ?? null);
+    const text = textWithin(payload, LIMITS.logLineBytesMax.value + 64);
+    this.#observer.log(level, text, this.#streams.get(id)?.requestId ?? null);
   }
 
   #denied(id: number, payload: Uint8Array): void {
     this.#denials += 1;
     if (this.#denials > LIMITS.denialReportsMax.value) return;
-    const bounded = payload.subarray(0, LIMITS.denialReportBytesMax.value);
-    this.#observer.denied(new TextDecoder().decode(bounded), this.#streams.get(id)?.requestId ?? null);
+    const text = textWithin(payload, LIMITS.denialReportBytesMax.value);
+    this.#observer.denied(text, this.#streams.get(id)?.requestId ?? null);
   }
 
   #fail(stream: HostStream, failure: FailureHead): void {

@@ -1,4 +1,4 @@
-import type { CordonError } from '../contract/index.ts';
+import type { CordonError, ErrorCode } from '../contract/index.ts';
 
 /** Field names and values in turn, as node's `rawHeaders`: [name, value, name, value, …]. */
 export type FlatHeaders = readonly string[];
@@ -64,6 +64,12 @@ export interface GuestCall {
   readonly requestHeaders?: FlatHeaders;
 }
 
+/** Why a call fails, as its guest is told. Each `CordonError` is one. */
+export interface CallFailure {
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
 /** The way back to the guest. After `fail`, or `head` with `last`, or `end`, nothing more may be sent. */
 export interface CallReply {
   /** The value, and the first or only piece of the body. */
@@ -72,7 +78,7 @@ export interface CallReply {
   write(chunk: Uint8Array): boolean;
   end(): void;
   /** The guest's call throws with the code and message; after a head its body fails. */
-  fail(error: CordonError): void;
+  fail(failure: CallFailure): void;
   /** Says that `bytes` of the call's body have been handed on. */
   consumed(bytes: number): void;
 }

@@ -2,7 +2,9 @@ import { z } from 'zod';
 import { LIMITS } from '../contract/index.ts';
 import type { Document, Path } from './document.ts';
 import type { ManifestProblem } from './problem.ts';
-import { manifestSchema, METHODS, type ParsedManifest } from './schema.ts';
+import { checkDestinations } from './check-grants.ts';
+import { checkRoutes } from './check-routes.ts';
+import { manifestSchema, type ParsedManifest } from './schema.ts';
 import { nearest } from './suggest.ts';
 
 const NAME_WORDS = 'lower-case letters, digits and hyphens, starting with a letter, at most 63 characters';
@@ -16,8 +18,6 @@ const PATTERN_WORDS: Readonly<Record<string, string>> = {
   functions: `a function name of ${NAME_WORDS}`,
   vars: 'a name such as "GREETING" of capital letters, digits and underscores',
 };
-
-const PARAMETER = /^:[A-Za-z][A-Za-z0-9_]*$/;
 
 /** The schema of cordon.jsonc as JSON Schema (draft 2020-12), for editors. */
 export function manifestJsonSchema(): Record<string, unknown> {
@@ -54,11 +54,15 @@ function describe(document: Document, issue: z.core.$ZodIssue): ManifestProblem[
   }
   const got = document.describe(path);
   const last = path.at(-1);
+  const closer = closestBranch(issue, got);
+  if (closer !== null) {
+    return closer.flatMap((inner) => describe(document, { ...inner, path: [...issue.path, ...inner.path] }));
+  }
   if (last === 'auth' && got === 'nothing') {
     return [
       document.problem(
         path,
-        '`auth` to say who may call this route: write "public" aloud if anyone may, or "control" for holders of a control token',
+        '`auth` to say who may call this route: write "public" aloud if anyone may, "control" for holders of a control token, or name an authenticator as in { "jwt": "customers" }',
         'nothing',
         null,
       ),
@@ -72,6 +76,18 @@ function describe(document: Document, issue: z.core.$ZodIssue): ManifestProblem[
       suggestValue(document, issue, path),
     ),
   ];
+}
+
+/**
+ * The problems of the one form of a value that its writer must have meant, as told from whether it is a text,
+ * a list or an object. Null where the problem is not a choice of forms, or none is closer than the others.
+ */
+function closestBranch(issue: z.core.$ZodIssue, got: string): readonly z.core.$ZodIssue[] | null {
+  if (issue.code !== 'invalid_union' || got === 'nothing') return null;
+  const meant = issue.errors.filter(
+    (branch) => !branch.some((inner) => inner.path.length === 0 && inner.code === 'invalid_type'),
+  );
+  return meant.length === 1 ? (meant[0] ?? null) : null;
 }
 
 function keyOr(issue: z.core.$ZodIssue, last: string | number | undefined, got: string): string {
@@ -128,18 +144,22 @@ function suggestValue(document: Document, issue: z.core.$ZodIssue, path: Path): 
 }
 
 interface SchemaNode {
+  readonly type?: string;
   readonly properties?: Readonly<Record<string, SchemaNode>>;
   readonly additionalProperties?: SchemaNode | boolean;
   readonly items?: SchemaNode;
+  readonly anyOf?: readonly SchemaNode[];
 }
 
 function knownKeys(path: Path): string[] {
   let node: SchemaNode | undefined = manifestJsonSchema();
   for (const step of path) {
+    node = node?.anyOf?.find(({ type }) => type === (typeof step === 'number' ? 'array' : 'object')) ?? node;
     const additional: SchemaNode | boolean | undefined = node?.additionalProperties;
     if (typeof step === 'number') node = node?.items;
     else node = node?.properties?.[step] ?? (typeof additional === 'object' ? additional : undefined);
   }
+  node = node?.anyOf?.find(({ type }) => type === 'object') ?? node;
   return Object.keys(node?.properties ?? {}).filter((key) => key !== '$schema');
 }
 
@@ -152,19 +172,11 @@ function checkRules(document: Document, manifest: ParsedManifest): ManifestProbl
   if (names.length > countMax) {
     problems.push(document.problem(['functions'], `at most ${countMax} functions`, `${names.length}`, null));
   }
-  const claimed = new Map<string, Path>();
   for (const [name, fn] of Object.entries(manifest.functions)) {
     problems.push(...checkEnvironment(document, name, fn, names));
-    for (const [index, route] of (fn.routes ?? []).entries()) {
-      const path: Path = ['functions', name, 'routes', index];
-      problems.push(...checkPath(document, [...path, 'path'], route.path));
-      const twice = claim(claimed, path, route.path, route.methods ?? METHODS);
-      if (twice !== null) {
-        const got = `${twice.method} ${route.path} twice: line ${document.problem(twice.path, '', '', null).line} has it already`;
-        problems.push(document.problem([...path, 'path'], 'each path and method once in an app', got, null));
-      }
-    }
   }
+  problems.push(...checkDestinations(document, manifest));
+  problems.push(...checkRoutes(document, manifest));
   for (const [index, host] of (manifest.hosts ?? []).entries()) {
     if (manifest.hosts?.indexOf(host) !== index) {
       problems.push(document.problem(['hosts', index], 'each host once', `"${host}" twice`, null));
@@ -201,48 +213,4 @@ function checkEnvironment(
     problems.push(document.problem(path, 'a function of this app', `"${target}"`, suggestion));
   }
   return problems;
-}
-
-function checkPath(document: Document, place: Path, pattern: string): ManifestProblem[] {
-  const problems: ManifestProblem[] = [];
-  const seen = new Set<string>();
-  for (const segment of pattern.split('/')) {
-    if (segment === '.' || segment === '..') {
-      problems.push(
-        document.problem(
-          place,
-          'a path without dot segments, which no request can have',
-          `"${pattern}"`,
-          null,
-        ),
-      );
-    } else if (segment.startsWith(':')) {
-      if (!PARAMETER.test(segment)) {
-        problems.push(
-          document.problem(
-            place,
-            'a parameter such as ":id" of letters, digits and underscores',
-            `"${segment}"`,
-            null,
-          ),
-        );
-      }
-      if (seen.has(segment))
-        problems.push(document.problem(place, 'each parameter once', `"${segment}" twice`, null));
-      seen.add(segment);
-    }
-  }
-  return problems;
-}
-
-/** Notes who serves a path; returns the place that had it before. Names of parameters make no difference. */
-function claim(claimed: Map<string, Path>, place: Path, pattern: string, methods: readonly string[]) {
-  const shape = pattern.replace(/(?<=\/):[^/]+/g, ':');
-  let twice: { method: string; path: Path } | null = null;
-  for (const method of new Set(methods)) {
-    const before = claimed.get(`${method} ${shape}`);
-    if (before === undefined) claimed.set(`${method} ${shape}`, place);
-    else twice ??= { method, path: before };
-  }
-  return twice;
 }

@@ -5,10 +5,22 @@
 export { parseManifest, placeInManifest } from './parse.ts';
 export { manifestJsonSchema } from './check.ts';
 export { typesOf } from './types-of.ts';
+export { canonicalHost, isCanonicalHost } from './host-name.ts';
+export {
+  defaultPort,
+  isOpenPattern,
+  matchesOrigin,
+  parseTcpService,
+  parseUrlPattern,
+} from './destination.ts';
+export type { TcpService, UrlPattern } from './destination.ts';
 export { codeFrame } from './problem.ts';
 export type { ManifestProblem } from './problem.ts';
 export { nearest } from './suggest.ts';
-export { METHODS } from './schema.ts';
+export { METHODS, SECURITY_HEADERS } from './route.ts';
+export { readStoredManifest, ROUTE_DEFAULTS } from './stored.ts';
+export { manifestFiles, withFiles } from './files.ts';
+export { AUTH_KINDS, JWT_ALGORITHMS, NO_AUTH } from './auth.ts';
 export { BUCKET_OPERATIONS, KV_OPERATIONS, NO_GRANTS, QUEUE_OPERATIONS, SECRET_NAME } from './grants.ts';
 export type {
   BucketGrant,
@@ -21,12 +33,29 @@ export type {
   ServiceGrant,
 } from './grants.ts';
 export type {
-  FunctionLimits,
-  FunctionSpec,
-  Manifest,
-  ManifestInput,
-  Method,
-  ParsedManifest,
+  ApiKeySpec,
+  Attributes,
+  AttributeType,
+  AuthKind,
+  AuthSpec,
+  JwtAlgorithm,
+  JwtSpec,
+  MtlsSpec,
+  NamedAuth,
+  OidcSpec,
   RouteAuth,
+  WebhookScheme,
+  WebhookSpec,
+} from './auth.ts';
+export type {
+  AllowSpec,
+  ConcurrencySpec,
+  CorsSpec,
+  Method,
+  Per,
+  RateSpec,
+  ResourceSpec,
   RouteSpec,
-} from './schema.ts';
+  SecurityHeader,
+} from './route.ts';
+export type { FunctionLimits, FunctionSpec, Manifest, ManifestInput, ParsedManifest } from './schema.ts';

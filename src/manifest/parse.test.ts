@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { CordonError, LIMITS } from '../contract/index.ts';
-import { manifestJsonSchema, parseManifest, typesOf, type ManifestProblem } from './index.ts';
+import { manifestJsonSchema, parseManifest, ROUTE_DEFAULTS, typesOf, type ManifestProblem } from './index.ts';
 
 function problemsOf(text: string): { error: CordonError; problems: ManifestProblem[] } {
   try {
@@ -29,7 +29,9 @@ test('comments and trailing commas are allowed, and every default is filled in',
     manifest.functions.map((fn) => fn.name),
     ['a', 'z'],
   );
-  assert.deepEqual(manifest.functions[0]?.routes, [{ path: '/', methods: null, auth: 'public' }]);
+  assert.deepEqual(manifest.functions[0]?.routes, [
+    { ...ROUTE_DEFAULTS, path: '/', methods: null, auth: 'public' },
+  ]);
   assert.equal(manifest.functions[0].limits.timeMs, 120_000);
   assert.equal(manifest.functions[0].limits.memoryBytes, 64 * 1024 ** 2);
   assert.equal(manifest.functions[0].limits.bodyBytes, 10_000_000);

@@ -1,8 +1,10 @@
-import { resolveGrants } from './grants.ts';
 import { LIMITS } from '../contract/index.ts';
+import { resolveAuth } from './auth.ts';
 import { checkDocument } from './check.ts';
 import { parseDocument } from './document.ts';
+import { resolveGrants } from './grants.ts';
 import { manifestError } from './problem.ts';
+import { resolveRoute } from './route.ts';
 import type { FunctionSpec, Manifest, ParsedManifest } from './schema.ts';
 
 const PROBLEMS_MAX = 50;
@@ -41,15 +43,12 @@ function resolveDefaults(parsed: ParsedManifest): Manifest {
   return {
     name: parsed.name,
     hosts: (parsed.hosts ?? []).toSorted(),
+    auth: resolveAuth(parsed.auth),
     functions: Object.entries(parsed.functions)
       .map(([name, fn]): FunctionSpec => ({
         name,
         entry: fn.entry,
-        routes: (fn.routes ?? []).map((route) => ({
-          path: route.path,
-          methods: route.methods === undefined ? null : [...new Set(route.methods)],
-          auth: route.auth,
-        })),
+        routes: (fn.routes ?? []).map(resolveRoute),
         vars: { ...fn.vars },
         grants: resolveGrants(fn.grants),
         limits: {
@@ -62,5 +61,6 @@ function resolveDefaults(parsed: ParsedManifest): Manifest {
         },
       }))
       .toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+    files: {},
   };
 }

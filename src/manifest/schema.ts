@@ -1,29 +1,16 @@
 import { z } from 'zod';
 import { LIMITS } from '../contract/index.ts';
+import { authSchema } from './auth.ts';
+import type { AuthSpec } from './auth.ts';
 import { grantsSchema } from './grants.ts';
 import type { Grants } from './grants.ts';
+import { routeSchema } from './route.ts';
+import type { RouteSpec } from './route.ts';
 import { byteSize, duration } from './units.ts';
 
 const NAME = /^[a-z][a-z0-9-]{0,62}$/;
 const HOST = /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/;
 const ENTRY = /^(?!\/)(?!.*(?:^|\/)\.\.(?:\/|$))[^\0\\]+\.(ts|tsx|mts|js|jsx|mjs)$/;
-const PATH = /^\/(?:(?::?[A-Za-z0-9._~-]+)(?:\/:?[A-Za-z0-9._~-]+)*(?:\/\*)?|\*)?\/?$/;
-
-export const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
-
-const route = z.strictObject({
-  path: z
-    .string()
-    .regex(PATH)
-    .describe('Path to match: literal segments, `:name` for one segment, `*` at the end for the rest.'),
-  methods: z.array(z.enum(METHODS)).min(1).optional().describe('Methods to accept. Default: all of them.'),
-  auth: z
-    .enum(['public', 'control'])
-    .describe(
-      'Who may call: `"public"` for anyone, `"control"` for holders of a control token. There is no default.',
-    ),
-});
-
 const limits = z.strictObject({
   time: duration({ min: 10, max: LIMITS.functionTimeMsMax.value })
     .optional()
@@ -43,7 +30,7 @@ const limits = z.strictObject({
 
 const functionSchema = z.strictObject({
   entry: z.string().regex(ENTRY).describe('Entry module, relative to cordon.jsonc.'),
-  routes: z.array(route).max(200).optional().describe('HTTP routes that run this function.'),
+  routes: z.array(routeSchema).max(200).optional().describe('HTTP routes that run this function.'),
   vars: z
     .record(z.string().regex(/^[A-Z][A-Z0-9_]{0,63}$/), z.string().max(8192))
     .optional()
@@ -62,6 +49,7 @@ export const manifestSchema = z.strictObject({
     .max(50)
     .optional()
     .describe('Host names that this app answers. Default: every host that no app names.'),
+  auth: authSchema.optional().describe('Who can vouch for callers, by kind and name. Routes name them.'),
   functions: z.record(z.string().regex(NAME), functionSchema).describe('The functions of the app.'),
 });
 
@@ -69,16 +57,6 @@ export const manifestSchema = z.strictObject({
 export type ManifestInput = z.input<typeof manifestSchema>;
 /** A validated manifest; durations in ms, sizes in bytes. */
 export type ParsedManifest = z.output<typeof manifestSchema>;
-
-export type Method = (typeof METHODS)[number];
-export type RouteAuth = 'public' | 'control';
-
-export interface RouteSpec {
-  readonly path: string;
-  /** Null: all methods. */
-  readonly methods: readonly Method[] | null;
-  readonly auth: RouteAuth;
-}
 
 /** Limits with every default filled in. */
 export interface FunctionLimits {
@@ -104,5 +82,8 @@ export interface Manifest {
   readonly name: string;
   /** Empty: every host that no app names. */
   readonly hosts: readonly string[];
+  readonly auth: AuthSpec;
   readonly functions: readonly FunctionSpec[];
+  /** Texts of the files that the manifest names (policies, schemas, certificates), by path. `parseManifest` leaves it empty. */
+  readonly files: Readonly<Record<string, string>>;
 }

@@ -91,10 +91,39 @@ test('a fetch is covered by scheme, host, path and method, and by no less', () =
     assert.deepEqual(check('POST', url), [`${url} POST: address`]);
 });
 
-test('a host of one open label is no wildcard, and an open host is', () => {
+test('the default of GET and HEAD is used by either, and methods that are named each by themselves', () => {
+  const to = 'https://api.example.com/*';
+  const unused = (operation: string, methods?: Grants['fetch'][number]['methods']): string[] =>
+    run([use('fetch', null, operation, 'https://api.example.com/x')], {
+      fetch: [{ to, methods }],
+    }).unused.map((item) => item.operation);
+  assert.deepEqual(unused('GET'), []);
+  assert.deepEqual(unused('HEAD'), []);
+  assert.deepEqual(unused('POST'), ['GET']);
+  assert.deepEqual(unused('HEAD', ['GET', 'HEAD']), ['GET']);
+  assert.deepEqual(unused('GET', ['GET', 'HEAD']), ['HEAD']);
+});
+
+test('a grant covers a URL however its host and port are spelled, and no other', () => {
+  const check = (to: string, url: string): string[] =>
+    missing([use('fetch', null, 'GET', url)], { fetch: [{ to }] });
+  assert.deepEqual(check('https://B\u00dccher.example/*', 'https://xn--bcher-kva.example/a'), []);
+  assert.deepEqual(check('https://api.example.com:443/a', 'https://API.example.com/a?b'), []);
+  assert.deepEqual(check('https://api.example.com', 'wss://api.example.com/socket'), []);
+  assert.deepEqual(check('https://*.example.com', 'https://a.example.com/'), []);
+  for (const url of [
+    'https://example.com/',
+    'https://a.b.example.com/',
+    'https://aexample.com/',
+    'https://a.example.com:444/',
+  ])
+    assert.deepEqual(check('https://*.example.com', url), [`${url} GET: address`]);
+});
+
+test('a label before a domain is no wildcard, and one before a name without a dot is', () => {
   const to = (...patterns: string[]): string[] =>
     run([], { fetch: patterns.map((pattern) => ({ to: pattern })) }).wildcard.map((item) => item.to);
   assert.deepEqual(to('https://*.example.com/*', 'https://api.example.com/*'), []);
-  const open = ['https://*', 'https://*/x', '*://api.example.com/', 'https://*.com/', 'https://*:8443/'];
+  const open = ['https://*.com/', 'http://*.local:8080/a/*'];
   assert.deepEqual(to(...open), open);
 });

@@ -1,5 +1,5 @@
 import type { Capability, Finding, Known, Place, Unknown, Use } from './finding.ts';
-import { isWildcard, mayCover, methodsOf } from './fetch-pattern.ts';
+import { isWildcard, mayCover, methodsOf, standsFor } from './fetch-pattern.ts';
 import { grantedOperations, type GrantedOperation } from './granted.ts';
 import { suggestionFor, type Suggestion } from './suggestion.ts';
 import type { Grants } from '../manifest/index.ts';
@@ -188,7 +188,7 @@ function uses(use: UsedOperation, granted: GrantedOperation, grants: Grants): bo
       grant !== undefined &&
       use.resource !== null &&
       mayCover(grant, use.resource) &&
-      (use.operation === '*' || use.operation === granted.operation)
+      (use.operation === '*' || standsFor(grant, granted.operation).includes(use.operation))
     );
   }
   if (granted.capability === 'connect')

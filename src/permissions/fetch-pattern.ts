@@ -1,7 +1,8 @@
+import { isOpenPattern, matchesOrigin, parseUrlPattern } from '../manifest/index.ts';
 import type { FetchGrant } from '../manifest/index.ts';
 import type { Known } from './finding.ts';
 
-const PATTERN = /^([a-z*][a-z0-9+*-]*):\/\/([^/?#]*)(.*)$/i;
+const TARGET = /^([a-z][a-z0-9+.-]*:\/\/[^/?#]*)(.*)$/is;
 
 /** Methods of a grant that names none. */
 const METHODS_DEFAULT: readonly string[] = ['GET', 'HEAD'];
@@ -10,46 +11,30 @@ export function methodsOf(grant: FetchGrant): readonly string[] {
   return grant.methods ?? METHODS_DEFAULT;
 }
 
-/** Whether a grant leaves open which host is meant. One label, as in `*.example.com`, does not. */
-export function isWildcard(grant: FetchGrant): boolean {
-  const match = PATTERN.exec(grant.to);
-  if (match === null) return grant.to.includes('*');
-  const [, scheme = '', authority = ''] = match;
-  const host = authority.replace(/:[\d*]+$/, '');
-  if (scheme.includes('*')) return true;
-  // `*.com` is as open as `*`.
-  return host === '*' || /^\*\.[^.]+$/.test(host) || host.replace(/^\*\./, '').includes('*');
+/** Methods of which one is enough for a granted method to be of use: by default GET and HEAD are granted as one. */
+export function standsFor(grant: FetchGrant, method: string): readonly string[] {
+  return grant.methods === undefined && method === 'GET' ? METHODS_DEFAULT : [method];
+}
+
+/** Whether a grant leaves open which host is meant. */
+export function isWildcard({ to }: FetchGrant): boolean {
+  const pattern = parseUrlPattern(to);
+  return pattern !== null && isOpenPattern(pattern);
 }
 
 /** Whether a grant may cover a URL. What is not known of the URL is taken to fit. */
-export function mayCover(grant: FetchGrant, url: Known): boolean {
-  const pattern = PATTERN.exec(grant.to);
-  const target = PATTERN.exec(url.text);
-  if (pattern === null || target === null) return false;
-  const [, scheme = '', authority = '', path = ''] = pattern;
-  if (!matchesText(scheme, sameScheme(target[1] ?? ''))) return false;
-  if (!matchesHost(authority, target[2] ?? '', sameScheme(target[1] ?? ''))) return false;
-  return matchesPath(path === '' ? '/' : path, { text: target[3] ?? '/', whole: url.whole });
-}
-
-function sameScheme(scheme: string): string {
-  return scheme.toLowerCase().replace(/^ws/, 'http');
-}
-
-function matchesHost(pattern: string, authority: string, scheme: string): boolean {
-  const port = scheme === 'https' ? ':443' : ':80';
-  const plain = (text: string): string =>
-    (text.endsWith(port) ? text.slice(0, -port.length) : text).toLowerCase();
-  const expression = plain(pattern)
-    .split('*')
-    .map((part) => part.replace(/[.+?^${}()|[\]\\]/g, String.raw`\$&`))
-    .join(pattern === '*' ? '.*' : '[^.]+');
-  return new RegExp(`^${expression}$`).test(plain(authority));
+export function mayCover({ to }: FetchGrant, { text, whole }: Known): boolean {
+  const pattern = parseUrlPattern(to);
+  const [, origin = '', path = ''] = TARGET.exec(text) ?? [];
+  // A WebSocket is opened by a request.
+  const url = URL.parse(origin.replace(/^ws/i, 'http'));
+  if (pattern === null || url === null || !matchesOrigin(pattern, url)) return false;
+  return pattern.path === null || matchesPath(pattern.path, { text: path === '' ? '/' : path, whole });
 }
 
 /** `*` stands for any text. A pattern fits a beginning when it fits something that begins so. */
 function matchesPath(pattern: string, path: Known): boolean {
-  const bare = pattern.includes('?') ? path.text : path.text.replace(/\?.*$/, '');
+  const bare = path.text.replace(/[?#].*$/s, '');
   if (path.whole) return matchesText(pattern, bare);
   const fixed = pattern.split('*')[0] ?? '';
   if (!pattern.includes('*')) return fixed.startsWith(bare);

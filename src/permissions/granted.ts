@@ -75,7 +75,7 @@ function ofBindings<T extends BindingGrant>(
 function ofFetch({ fetch }: Grants): GrantedOperation[] {
   return fetch.flatMap((grant, index) =>
     methodsOf(grant)
-      // HEAD comes along with GET where no methods are named.
+      // HEAD comes along with GET where no methods are named: see `standsFor`.
       .filter((method) => method !== 'HEAD' || grant.methods !== undefined)
       .map((operation) => ({
         ...PLAIN,

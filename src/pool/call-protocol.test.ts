@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { Broker, Meter } from '../broker/index.ts';
 import { CONTEXT, noEvidence, openStored } from '../capability/capability.fixture.ts';
 import type { Stored } from '../capability/capability.fixture.ts';
+import { createRedactor } from '../capability/index.ts';
 import { CALL_STREAM_BIT, FLAG, FRAME, encodeCredit, encodeFrame, encodeHead } from '../channel/index.ts';
 import { LIMITS } from '../contract/index.ts';
 import { HostileGuest } from './hostile-guest.fixture.ts';
@@ -25,7 +26,7 @@ before(async () => {
 after(() => stored.close());
 
 function start(): Promise<HostileGuest> {
-  return HostileGuest.start((instance) => broker.opener({ ...CONTEXT, instance }));
+  return HostileGuest.start((instance) => broker.opener({ ...CONTEXT, instance }, createRedactor([])));
 }
 
 const name = fc.oneof(

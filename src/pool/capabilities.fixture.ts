@@ -6,7 +6,7 @@ import { ServiceCapability, openStorageCapabilities } from '../capability/index.
 import type { StorageCapabilities } from '../capability/index.ts';
 import { systemClock } from '../contract/index.ts';
 import type { DeployedFunction, Deployment } from '../deploy/index.ts';
-import { NO_GRANTS } from '../manifest/index.ts';
+import { NO_AUTH, NO_GRANTS } from '../manifest/index.ts';
 import type { FunctionLimits, Grants } from '../manifest/index.ts';
 import { openFileStreamedObjects } from '../object/index.ts';
 import type { StreamedObjects } from '../object/index.ts';
@@ -92,7 +92,13 @@ export function deployCode(functions: Readonly<Record<string, FunctionOfCode>>):
     const { fn } = deploy({ timeMs: 20_000, responseBytes: 2 ** 40, bodyBytes: 2 ** 40, ...limits });
     return { ...fn, bundle: hash, spec: { ...fn.spec, name, grants: { ...NO_GRANTS, ...grants } } };
   });
-  const manifest = { name: 'app', hosts: [], functions: deployed.map(({ spec }) => spec) };
+  const manifest = {
+    name: 'app',
+    hosts: [],
+    auth: NO_AUTH,
+    files: {},
+    functions: deployed.map(({ spec }) => spec),
+  };
   const deployment = {
     id: `d${codes.size}`.padEnd(64, '0'),
     app: 'app',

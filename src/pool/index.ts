@@ -3,5 +3,6 @@
  * in flight, queues with a bound, retires what is idle, and replaces what died. Nothing else starts a guest.
  */
 export { Pool } from './pool.ts';
-export type { InstanceStatus, PoolOptions, PoolStatus } from './pool.ts';
+export type { InstanceStatus } from './instance-status.ts';
+export type { PoolOptions, PoolStatus } from './pool.ts';
 export type { Dispatcher } from './port.ts';

@@ -1,4 +1,3 @@
-import { createRedactor } from '../capability/index.ts';
 import type { Redactor } from '../capability/index.ts';
 import type { DeployedFunction, Deployment } from '../deploy/index.ts';
 import type { Evidence, LogLevel, SecurityEvent } from '../evidence/index.ts';
@@ -15,7 +14,7 @@ export class InstanceJournal {
   readonly #deployment: string;
   readonly #timeMs: number;
   #denials = 0;
-  /** Null while there is nothing to hide. */
+  /** Null until it is known what to hide; no code of the function has run by then. */
   #redactor: Redactor | null = null;
 
   constructor(evidence: Evidence, deployment: Deployment, fn: DeployedFunction, instance: string) {
@@ -25,9 +24,9 @@ export class InstanceJournal {
     this.#timeMs = fn.spec.limits.timeMs;
   }
 
-  /** From now on these values, however encoded, do not stand in what is recorded. */
-  hide(values: readonly string[]): void {
-    if (values.length > 0) this.#redactor = createRedactor(values);
+  /** From now on all text of the guest that is recorded goes through it. */
+  redactWith(redactor: Redactor): void {
+    this.#redactor = redactor;
   }
 
   /** A line of the function's own code. */
@@ -60,11 +59,11 @@ export class InstanceJournal {
     if (exit.reason === 'memory') this.#record('sandbox.memory', 'low', 'exit.memory', null, detail);
     if (exit.reason === 'syscall') this.#record('sandbox.syscall', 'high', 'exit.syscall', null, detail);
     if (exit.reason === 'killed') return;
-    this.#log('error', 'platform', `The instance ended: ${exit.reason}. ${exit.stderr}`.trim(), null);
+    this.#log('error', 'platform', `The instance ended: ${exit.reason}. ${detail.stderr}`.trim(), null);
   }
 
   #clean(text: string): string {
-    return this.#redactor === null ? text : this.#redactor.redact(text);
+    return this.#redactor === null ? text : this.#redactor.redactExcerpt(text);
   }
 
   #log(level: LogLevel, source: 'platform' | 'function', text: string, request: string | null): void {

@@ -1,5 +1,5 @@
 import { LIMITS } from '../contract/index.ts';
-import { NO_GRANTS } from '../manifest/index.ts';
+import { NO_AUTH, NO_GRANTS } from '../manifest/index.ts';
 import type { CordonError } from '../contract/index.ts';
 import type { DeployedFunction, Deployment } from '../deploy/index.ts';
 import type { Evidence, SecurityEvent } from '../evidence/index.ts';
@@ -103,7 +103,7 @@ export function deploy(
     codeCache: null,
     handlers: ['fetch'],
   } as const;
-  const manifest = { name: 'app', hosts: [], functions: [spec] };
+  const manifest = { name: 'app', hosts: [], auth: NO_AUTH, files: {}, functions: [spec] };
   return { fn, deployment: { id: 'd'.repeat(64), app: 'app', manifest, functions: [fn], createdAt: 0 } };
 }
 

@@ -183,10 +183,12 @@ test('a function scales out by requests in flight, and to nothing when idle', as
   assert.ok(answers.every((answer) => answer.body === 'slept'));
   assert.ok(used.size > 1 && used.size <= 3, `${used.size} instances`);
   const deadline = Date.now() + 6000;
-  const alive = (): number =>
-    opened.pool.status().instances.filter((instance) => instance.function === target.fn.spec.name).length;
-  while (alive() > 0 && Date.now() < deadline) await sleep(50);
-  assert.equal(alive(), 0);
+  const alive = async (): Promise<number> => {
+    const { instances } = await opened.pool.status();
+    return instances.filter((instance) => instance.function === target.fn.spec.name).length;
+  };
+  while ((await alive()) > 0 && Date.now() < deadline) await sleep(50);
+  assert.equal(await alive(), 0);
   assert.equal((await call(target, '/count')).body, '1');
 });
 

@@ -1,5 +1,6 @@
 import { CordonError, LIMITS } from '../contract/index.ts';
 import type { Broker } from '../broker/index.ts';
+import { createRedactor } from '../capability/index.ts';
 import type { CallerContext, ServiceDirectory } from '../capability/index.ts';
 import type { BundleCheck, BundleChecker, DeployedFunction, Deployment } from '../deploy/index.ts';
 import type { Evidence } from '../evidence/index.ts';
@@ -17,6 +18,8 @@ import { Bundles } from './bundles.ts';
 import { Callers, bindingsOf } from './callers.ts';
 import { FunctionPool } from './function-pool.ts';
 import type { FunctionPoolHost } from './function-pool.ts';
+import { instanceStatuses } from './instance-status.ts';
+import type { InstanceStatus } from './instance-status.ts';
 import { InstanceJournal } from './instance-journal.ts';
 import type { Dispatcher } from './port.ts';
 import { Stacks } from './stacks.ts';
@@ -41,21 +44,6 @@ export interface PoolOptions {
   readonly size?: number;
   /** Idle time after which an instance is retired, ms. Default `LIMITS.instanceIdleMs`. */
   readonly idleMs?: number;
-}
-
-export interface InstanceStatus {
-  readonly id: string;
-  readonly app: string;
-  readonly function: string;
-  readonly deployment: string;
-  /** Process id of the sandbox's outermost process. */
-  readonly pid: number;
-  /** Milliseconds since the epoch. */
-  readonly startedAt: number;
-  readonly requestsInFlight: number;
-  readonly requestsServed: number;
-  readonly memoryBytes: number;
-  readonly cpuMicros: number;
 }
 
 export interface PoolStatus {
@@ -150,23 +138,8 @@ export class Pool implements Dispatcher, BundleChecker, FunctionPoolHost {
     }
   }
 
-  status(): PoolStatus {
-    const instances: InstanceStatus[] = [];
-    for (const pool of this.#functions.values()) {
-      for (const instance of pool.instances) {
-        instances.push({
-          id: instance.id,
-          app: pool.deployment.app,
-          function: pool.fn.spec.name,
-          deployment: pool.deployment.id,
-          pid: instance.pid,
-          startedAt: instance.startedAt,
-          requestsInFlight: instance.inFlight,
-          requestsServed: instance.served,
-          ...instance.usage(),
-        });
-      }
-    }
+  async status(): Promise<PoolStatus> {
+    const instances = await instanceStatuses([...this.#functions.values()]);
     return { pool: this.#anonymous.status(), instances, requestsWaiting: this.#waiting };
   }
 
@@ -192,8 +165,9 @@ export class Pool implements Dispatcher, BundleChecker, FunctionPoolHost {
       const journal = new InstanceJournal(this.#evidence, deployment, fn, instance.id);
       instance.observe(this.#observer(fn, pool, instance, journal));
       const context = this.#callers.contextOf(deployment, fn, instance.id);
-      if (this.#broker !== null) instance.serveCalls(this.#broker.opener(context));
-      journal.hide(await this.#confidential(context));
+      const redactor = createRedactor(await this.#confidential(context));
+      journal.redactWith(redactor);
+      if (this.#broker !== null) instance.serveCalls(this.#broker.opener(context, redactor));
       const variables = await this.#variables(context);
       const assignment = {
         name: `${deployment.app}/${fn.spec.name}`,
@@ -204,7 +178,13 @@ export class Pool implements Dispatcher, BundleChecker, FunctionPoolHost {
         ...bytes,
       };
       const { answer } = await instance.assign(assignment);
-      if (answer.failure !== null) throw loadError(answer.failure, assignment.name);
+      if (answer.failure !== null) {
+        // What code threw may say what it was given: it goes to the function's own log, which is scrubbed, and nowhere else.
+        const { name, message, stack } = answer.failure.error;
+        const mapped = await this.#stacks.map(fn, stack === '' ? `${name}: ${message}` : stack);
+        journal.said('error', mapped, null);
+        throw new CordonError('CORDON_FUNCTION_ERROR', `${assignment.name} failed while it was loaded.`);
+      }
       return instance;
     } catch (thrown) {
       if (instance === null) this.#total -= 1;

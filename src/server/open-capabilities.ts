@@ -25,17 +25,21 @@ export interface Capabilities {
   confidential(context: CallerContext): Promise<readonly string[]>;
 }
 
-/** `services` finds functions for each other; it is asked at each call, so it may come to be later. */
+/**
+ * `services` finds functions for each other; it is asked at each call, so it may come to be later.
+ * `closedPorts` are those that the server itself listens on; they may become known later too.
+ */
 export async function openCapabilities(
   { store, vault, secrets, streamed, evidence }: State,
   services: () => ServiceDirectory,
+  closedPorts: ReadonlySet<number>,
   closers: Closers,
 ): Promise<Capabilities> {
   const clock = systemClock;
   const handles = new SecretHandles();
   const storage = await openStorageCapabilities({ store, objects: streamed, sealer: vault, clock, evidence });
   closers.add(() => storage.close());
-  const fetch = createFetchCapability({ secrets, evidence, handles, clock });
+  const fetch = createFetchCapability({ secrets, evidence, handles, clock, closedPorts });
   closers.add(() => fetch.close());
   const directory: ServiceDirectory = { find: (context, name) => services().find(context, name) };
   const meter = new Meter();
@@ -43,7 +47,7 @@ export async function openCapabilities(
     ...storage.capabilities,
     new ServiceCapability({ directory, evidence }),
     fetch,
-    createConnectCapability({ evidence }),
+    createConnectCapability({ evidence, closedPorts }),
     createSecretCapability({ secrets, evidence }),
   ];
   return {

@@ -1,5 +1,5 @@
 import type { Catalogue, DeployedFunction, Deployment } from '../deploy/index.ts';
-import type { AppRoutes, RouteTable } from '../gateway/index.ts';
+import type { AppRoutes, RouteGuards, RouteTable } from '../gateway/index.ts';
 import type { Pool } from '../pool/index.ts';
 
 /**
@@ -9,14 +9,22 @@ import type { Pool } from '../pool/index.ts';
 export class Releases {
   readonly #catalogue: Catalogue;
   readonly #pool: Pool;
+  readonly #guards: RouteGuards;
   readonly #compile: (apps: readonly AppRoutes[]) => RouteTable;
   #routes: RouteTable;
 
-  constructor(catalogue: Catalogue, pool: Pool, compile: (apps: readonly AppRoutes[]) => RouteTable) {
+  constructor(
+    catalogue: Catalogue,
+    pool: Pool,
+    guards: RouteGuards,
+    compile: (apps: readonly AppRoutes[]) => RouteTable,
+  ) {
+    this.#guards = guards;
     this.#catalogue = catalogue;
     this.#pool = pool;
     this.#compile = compile;
     this.#routes = compile(catalogue.apps());
+    guards.retain(servedOf(catalogue.apps()));
     catalogue.onChange(() => this.#changed());
   }
 
@@ -35,5 +43,12 @@ export class Releases {
       }
     }
     this.#pool.succeed(served);
+    this.#guards.retain(servedOf(apps));
   }
+}
+
+/** The deployments that are served, live ones first. */
+function servedOf(apps: readonly AppRoutes[]): Deployment[] {
+  const canaries = apps.flatMap(({ canary }) => (canary === null ? [] : [canary]));
+  return [...apps.map(({ live }) => live), ...canaries];
 }

@@ -1,7 +1,9 @@
 import { sql, type Kysely } from 'kysely';
 import { addSequence } from './add-sequence.ts';
+import { createApiKeyTables } from './api-key-tables.ts';
 import type { Statement, Store } from './port.ts';
 import { sealColumns } from './sealed-columns.ts';
+import { createSessionTables } from './session-tables.ts';
 import type { Tables } from './tables.ts';
 
 /** A step of the schema. Once released it never changes; a new step follows it. */
@@ -18,6 +20,8 @@ export const MIGRATIONS: readonly Migration[] = [
   { number: 3, name: 'kv, buckets and queues', statements: createCapabilityTables },
   { number: 4, name: 'secrets', statements: createSecretTables },
   { number: 5, name: 'sealed evidence and deployments', statements: sealColumns },
+  { number: 6, name: 'ended sessions', statements: createSessionTables },
+  { number: 7, name: 'API keys', statements: createApiKeyTables },
 ];
 
 function createFirstTables(

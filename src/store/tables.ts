@@ -181,6 +181,35 @@ interface SecretsTable {
   readonly updated_at: number;
 }
 
+/** Logins that were ended before their time. */
+interface EndedSessionsTable {
+  readonly project: string;
+  readonly app: string;
+  readonly authenticator: string;
+  /** Id, or `*` for all that began until `ended_at`. */
+  readonly session: string;
+  readonly ended_at: number;
+  /** When it would have ended by itself. */
+  readonly expires_at: number;
+}
+
+/** Keys that callers of apps hold; only their hashes. */
+interface ApiKeysTable {
+  readonly id: string;
+  readonly project: string;
+  readonly app: string;
+  /** Name in the manifest. */
+  readonly authenticator: string;
+  /** SHA-256 of the whole key, lower-case hex. */
+  readonly sha256: string;
+  readonly name: string;
+  /** JSON list. */
+  readonly scopes: string;
+  readonly created_at: number;
+  readonly expires_at: number | null;
+  readonly used_at: number | null;
+}
+
 /** Which migrations were applied. */
 interface MigrationsTable {
   readonly number: number;
@@ -205,5 +234,7 @@ export interface Tables {
   readonly released_objects: ReleasedObjectsTable;
   readonly queue_messages: QueueMessagesTable;
   readonly secrets: SecretsTable;
+  readonly ended_sessions: EndedSessionsTable;
+  readonly api_keys: ApiKeysTable;
   readonly migrations: MigrationsTable;
 }

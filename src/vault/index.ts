@@ -38,4 +38,3 @@ export { transitKeyWrapper } from './wrapper/transit-key-wrapper.ts';
 export type { TransitKeyOptions } from './wrapper/transit-key-wrapper.ts';
 export { awsKeyWrapper } from './wrapper/aws-key-wrapper.ts';
 export type { AwsKeyOptions } from './wrapper/aws-key-wrapper.ts';
-export type { AwsCredentials } from './wrapper/aws-signature.ts';

@@ -123,6 +123,8 @@ export interface Vault {
     places: readonly SealedPlace[],
     options?: WorkOptions<ResealProgress>,
   ): Promise<readonly ResealProgress[]>;
+  /** From when on retired data keys may be forgotten, in milliseconds since the epoch; null while there are none. */
+  forgettableAt(project: string): Promise<number | null>;
   /**
    * Deletes retired data keys, after a last walk through all places of the project, which must be all there
    * are. Returns how many. Errors: CORDON_RESEAL_INCOMPLETE within the grace time or when something is broken.

@@ -185,11 +185,13 @@ test('forgets retired data keys when nothing needs them, and not within the grac
     ]);
 
     const early = { code: 'CORDON_RESEAL_INCOMPLETE' };
+    assert.equal(await vault.forgettableAt('default'), clock.now() + LIMITS.retiredKeyGraceMs.value);
     clock.move(LIMITS.retiredKeyGraceMs.value - 1);
     await assert.rejects(vault.forgetRetiredKeys('default', places), early);
     clock.move(1);
     assert.equal(await vault.forgetRetiredKeys('default', places), 1);
     assert.equal(await vault.forgetRetiredKeys('default', places), 0);
+    assert.equal(await vault.forgettableAt('default'), null);
     const [row] = await store.query<Note>({ sql: `SELECT * FROM notes WHERE name = 'late'`, parameters: [] });
     assert.equal(await openText(vault, 'default', 'notes/late', row?.body ?? ''), 'text 5');
     await assert.rejects(openText(vault, 'default', 'notes/late', straggler), { code: 'CORDON_KEY_MISSING' });

@@ -11,6 +11,7 @@ import {
   readValueHeader,
   writeHeader,
 } from './format.ts';
+import type { KeyRow } from './key-table.ts';
 import { Keyrings, unknownWrapper } from './keyrings.ts';
 import { rotateMaster } from './master-rotation.ts';
 import type {
@@ -150,23 +151,25 @@ class StoreVault implements Vault {
     return this.#resealing.run(project, key.context.version, places, options);
   }
 
+  async forgettableAt(project: string): Promise<number | null> {
+    return graceEnd((await this.#keyrings.table.read(project)).rows);
+  }
+
   async forgetRetiredKeys(
     project: string,
     places: readonly SealedPlace[],
     options: WorkOptions<ResealProgress> = {},
   ): Promise<number> {
     const { rows } = await this.#keyrings.table.read(project);
-    const retired = rows.filter(({ retired_at }) => retired_at !== null);
-    if (retired.length === 0) return 0;
-    // Values that were sealed just before the rotation may have been stored after the walk had passed.
-    const youngest = Math.max(...retired.map(({ retired_at }) => retired_at ?? 0));
-    if (this.#clock.now() - youngest < LIMITS.retiredKeyGraceMs.value) {
+    const forgettableAt = graceEnd(rows);
+    if (forgettableAt === null) return 0;
+    if (this.#clock.now() < forgettableAt) {
       throw new CordonError(
         'CORDON_RESEAL_INCOMPLETE',
         `Cannot forget data keys of ${project}: one was retired less than ${LIMITS.retiredKeyGraceMs.value} ms ago.`,
       );
     }
-    await this.#resealing.restart(project, youngest + LIMITS.retiredKeyGraceMs.value);
+    await this.#resealing.restart(project, forgettableAt);
     const progress = await this.reseal(project, places, options);
     const stuck = progress.find(({ broken }) => broken > 0);
     if (stuck !== undefined) {
@@ -176,10 +179,8 @@ class StoreVault implements Vault {
         { details: { place: stuck.place, broken: stuck.broken } },
       );
     }
-    await this.#keyrings.forget(
-      project,
-      retired.map(({ version }) => version),
-    );
+    const retired = rows.flatMap(({ retired_at, version }) => (retired_at === null ? [] : [version]));
+    await this.#keyrings.forget(project, retired);
     return retired.length;
   }
 
@@ -193,6 +194,12 @@ class StoreVault implements Vault {
   shredProject(project: string): Promise<void> {
     return this.#keyrings.shred(project);
   }
+}
+
+/** Values that were sealed just before a rotation may be stored after its walk has passed: hence a time of grace. */
+function graceEnd(rows: readonly KeyRow[]): number | null {
+  const retired = rows.flatMap(({ retired_at }) => (retired_at === null ? [] : [retired_at]));
+  return retired.length === 0 ? null : Math.max(...retired) + LIMITS.retiredKeyGraceMs.value;
 }
 
 async function* following(

@@ -1,15 +1,12 @@
-import { cp, readFile, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
 import { z } from 'zod';
-import type { Stage } from './stage.ts';
+import type { Answer, Stage } from './stage.ts';
 
-const BECAUSE = 'A part of the attack suite: the code does what a request tells it to.';
 const CHUNK_PAUSE_MS = 5;
 
 const outcomeSchema = z.object({
-  value: z.unknown(),
+  value: z.unknown().optional(),
   error: z.string().optional(),
   message: z.string().optional(),
 });
@@ -29,8 +26,8 @@ const sentSchema = z.object({
 
 export type Outcome = z.output<typeof outcomeSchema>;
 export type Sent = z.output<typeof sentSchema>;
-/** A request for the function `egress` to send; `$HANDLE` in it becomes what the function holds of its secret. */
-export type Asked = RequestInit & { readonly url: string };
+/** A request for the function `egress` to send; `$HANDLE` in it becomes what the function holds of its secret. With a mark it logs the answer. */
+export type Asked = RequestInit & { readonly url: string; readonly mark?: string };
 
 /** A request as a service received it. */
 export interface Hit {
@@ -128,7 +125,9 @@ export class Keeper {
   /** Value of the secret that code holds a handle of. JSON, URLs and base64 each spell it in their own way. */
   readonly key = `attack/key+"${crypto.randomUUID()}"&é`;
   /** Value of the secret that is revealed to code. */
-  readonly spoken = `spoken/secret+${crypto.randomUUID()}=?`;
+  readonly spoken = `spoken/"secret"\\n+${crypto.randomUUID()}=?`;
+  /** The same, of letters and digits alone: it fits into a name. */
+  readonly plain = `plain${crypto.randomUUID().replaceAll('-', '')}`;
   readonly #stage: Stage;
 
   private constructor(stage: Stage, [allowed, other, trap]: readonly [Upstream, Upstream, Upstream]) {
@@ -155,26 +154,37 @@ export class Keeper {
     for (const [name, value] of [
       ['ATTACK_KEY', keeper.key],
       ['ATTACK_SPOKEN', keeper.spoken],
-    ]) {
-      const { status, text } = await stage.control('PUT', `/v1/secrets/${name}`, { value });
-      if (status >= 300) throw new Error(`the secret ${name} is not set: ${status} ${text}`);
-    }
-    const folder = join(stage.home.folder, 'keeper');
-    await cp(join(import.meta.dirname, 'apps/keeper'), folder, { recursive: true });
-    const manifest = join(folder, 'cordon.jsonc');
-    const filled = (await readFile(manifest, 'utf8'))
-      .replaceAll('{because}', BECAUSE)
-      .replaceAll('{allowed}', String(keeper.allowed.port))
-      .replaceAll('{other}', String(keeper.other.port))
-      .replaceAll('{trap}', String(keeper.trap.port));
-    await writeFile(manifest, filled);
-    await stage.deployFolder(folder);
+      ['ATTACK_PLAIN', keeper.plain],
+    ] as const)
+      await stage.setSecret(name, value);
+    await stage.deployApp('keeper', {
+      allowed: String(keeper.allowed.port),
+      other: String(keeper.other.port),
+      trap: String(keeper.trap.port),
+      control: stage.controlPort,
+    });
     return keeper;
   }
 
   /** Runs operations on the bindings of `stores`: `[binding, method, …arguments]` each. */
   async stores(...operations: readonly (readonly unknown[])[]): Promise<Outcome[]> {
     return outcomesOf(this.#stage, '/keeper/stores', operations);
+  }
+
+  /** Lets `talker` say its secrets in lines with a mark; with `throws` it ends with an error that holds one. */
+  async talk(mark: string, throws: boolean): Promise<number> {
+    const headers = { 'x-mark': mark, ...(throws ? { 'x-throw': 'yes' } : {}) };
+    return (await this.#stage.call('/keeper/talker', { headers })).status;
+  }
+
+  /** Ends the instance of `talker`, which says a secret with its last words. */
+  async silence(mark: string): Promise<void> {
+    await this.#stage.outcome('/keeper/talker', { headers: { 'x-mark': mark, 'x-exit': 'yes' } });
+  }
+
+  /** Asks the function that fails while it loads. */
+  broken(): Promise<Answer> {
+    return this.#stage.call('/keeper/broken');
   }
 
   /** Ends the instance of `egress`: what is recorded of one instance is bounded. */

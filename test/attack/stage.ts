@@ -1,11 +1,16 @@
 import { cp, readFile, writeFile } from 'node:fs/promises';
+import { hostname, networkInterfaces } from 'node:os';
 import { join } from 'node:path';
+import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { z } from 'zod';
 import { Home, ServerProcess } from '../../tools/server-process.ts';
 import { residentBytes } from './processes.ts';
 import { rawRequest, type RawAnswer, type RawOptions } from './raw-http.ts';
 
 const APPS = join(import.meta.dirname, 'apps');
+/** Where `--tls` keeps the authority that it makes, below the data folder. */
+const AUTHORITY_FILE = 'tls/authority.pem';
+const BECAUSE = 'A part of the attack suite: the code does what a request tells it to.';
 const WATCH_PAUSE_MS = 20;
 const CALL_TIMEOUT_MS = 20_000;
 
@@ -59,6 +64,9 @@ export interface Answer {
   readonly text: string;
 }
 
+/** What a function counted. */
+export type Hits = z.output<typeof countSchema>;
+
 /** How another caller fared during an attack. */
 export interface Watch {
   readonly calls: number;
@@ -80,6 +88,8 @@ export class Stage {
   /** Value of a variable of the victim app: nobody else may ever hold it. */
   readonly victimSecret = `victim-only-${crypto.randomUUID()}`;
 
+  readonly #closing: (() => Promise<void>)[] = [];
+
   private constructor(home: Home, server: ServerProcess, token: string, canary: string) {
     this.home = home;
     this.server = server;
@@ -90,16 +100,35 @@ export class Stage {
 
   /** Starts a server on an empty data folder and deploys the victim and the attacker. */
   static async open(): Promise<Stage> {
+    const stage = await Stage.#start([]);
+    try {
+      await stage.#prepareAttacker();
+      return stage;
+    } catch (thrown) {
+      await stage.server.kill();
+      await stage.home.remove();
+      throw thrown;
+    }
+  }
+
+  /** One that is served by TLS, HTTP/2 too, with the victim alone. Its authority is trusted from then on. */
+  static async openSecure(): Promise<Stage> {
+    const stage = await Stage.#start(['--tls']);
+    const authority = await readFile(join(stage.home.dataDirectory, AUTHORITY_FILE), 'utf8');
+    setDefaultCACertificates([...getCACertificates('default'), authority]);
+    return stage;
+  }
+
+  static async #start(args: readonly string[]): Promise<Stage> {
     const home = await Home.create();
     let server: ServerProcess | null = null;
     try {
-      server = await ServerProcess.start(home);
+      server = await ServerProcess.start(home, { args });
       const credentials = await readFile(join(home.folder, 'config/cordon/credentials.json'), 'utf8');
       const { token } = credentialsSchema.parse(JSON.parse(credentials));
       const stage = new Stage(home, server, token, `host-canary-${crypto.randomUUID()}`);
       await writeFile(stage.canaryFile, stage.canary, { mode: 0o644 });
-      await stage.#deployVictim();
-      await stage.deployFolder(join(APPS, 'attacker'));
+      await stage.deployApp('victim', { victimSecret: stage.victimSecret });
       return stage;
     } catch (thrown) {
       await server?.kill();
@@ -108,12 +137,22 @@ export class Stage {
     }
   }
 
+  /** Does this before the server ends. */
+  onClose(action: () => Promise<void>): void {
+    this.#closing.push(action);
+  }
+
   async close(): Promise<void> {
     try {
+      for (const action of this.#closing) await action();
       await this.server.stop();
     } finally {
       await this.home.remove();
     }
+  }
+
+  get controlPort(): string {
+    return new URL(this.server.controlUrl).port;
   }
 
   get gateway(): string {
@@ -145,16 +184,25 @@ export class Stage {
   }
 
   /** Requests that reached the victim's code so far, by path. `born` changes when its instance does. */
-  async victimHits(): Promise<{ readonly born: string; readonly hits: readonly string[] }> {
-    const { status, text } = await this.call('/victim/count');
+  victimHits(): Promise<Hits> {
+    return this.hitsAt('/victim/count');
+  }
+
+  /** The same of another function that counts what reaches it. */
+  async hitsAt(path: string): Promise<Hits> {
+    const { status, text } = await this.call(path);
     if (status !== 200) throw new Error(`the victim does not answer: ${status} ${text}`);
     return countSchema.parse(JSON.parse(text));
   }
 
-  /** Runs a set of attempts inside of the attacker's function: each name with what came of it. */
-  async probe(name: string, query: Record<string, string> = {}): Promise<Record<string, string>> {
+  /** Runs a set of attempts inside of a function of the attacker: each name with what came of it. */
+  async probe(
+    name: string,
+    query: Record<string, string> = {},
+    from: 'probe' | 'probe-granted' | 'insider' = 'probe',
+  ): Promise<Record<string, string>> {
     const { status, text } = await this.call(
-      `/attacker/probe/${name}?${new URLSearchParams(query).toString()}`,
+      `/attacker/${from}/${name}?${new URLSearchParams(query).toString()}`,
     );
     if (status !== 200) throw new Error(`the probe ${name} ended with ${status}: ${text}`);
     return probeSchema.parse(JSON.parse(text));
@@ -214,6 +262,27 @@ export class Stage {
     await this.home.json('deploy', folder);
   }
 
+  /** Deploys one of the suite's apps, with `{name}` in its manifest filled in and more files beside it. */
+  async deployApp(
+    name: string,
+    values: Readonly<Record<string, string>> = {},
+    files: Readonly<Record<string, string>> = {},
+  ): Promise<void> {
+    const folder = join(this.home.folder, name);
+    await cp(join(APPS, name), folder, { recursive: true });
+    for (const [file, content] of Object.entries(files)) await writeFile(join(folder, file), content);
+    const manifest = join(folder, 'cordon.jsonc');
+    let text = (await readFile(manifest, 'utf8')).replaceAll('{because}', BECAUSE);
+    for (const [key, value] of Object.entries(values)) text = text.replaceAll(`{${key}}`, value);
+    await writeFile(manifest, text);
+    await this.deployFolder(folder);
+  }
+
+  async setSecret(name: string, value: string): Promise<void> {
+    const { status, text } = await this.control('PUT', `/v1/secrets/${name}`, { value });
+    if (status >= 300) throw new Error(`the secret ${name} is not set: ${status} ${text}`);
+  }
+
   /** Sequence number of the last security event. */
   async lastEvent(): Promise<number> {
     return (await this.events(0)).at(-1)?.sequence ?? 0;
@@ -263,13 +332,15 @@ export class Stage {
     return problems;
   }
 
-  async #deployVictim(): Promise<void> {
-    const folder = join(this.home.folder, 'victim');
-    await cp(join(APPS, 'victim'), folder, { recursive: true });
-    const manifest = join(folder, 'cordon.jsonc');
-    const text = await readFile(manifest, 'utf8');
-    await writeFile(manifest, text.replace('{victimSecret}', this.victimSecret));
-    await this.deployFolder(folder);
+  async #prepareAttacker(): Promise<void> {
+    await this.setSecret('ATTACKER_KEY', `attacker-only-${crypto.randomUUID()}`);
+    const own = Object.values(networkInterfaces())
+      .flatMap((addresses) => addresses ?? [])
+      .find(({ internal, family }) => !internal && family === 'IPv4');
+    // Where there is no other address or name, one more of those that every machine has.
+    const address = own?.address ?? '127.0.0.2';
+    const host = /^[a-z0-9][a-z0-9-]*$/.test(hostname()) ? hostname() : 'ip6-localhost';
+    await this.deployApp('attacker', { control: this.controlPort, address, host });
   }
 }
 

@@ -106,14 +106,19 @@ export async function writeText(file: string, text: string): Promise<void> {
   await writeFile(file, text);
 }
 
-/** Starts a server before the tests of the calling file, with some examples deployed, and stops it after them. */
-export function usePlatform(examples: readonly string[], args: readonly string[] = []): () => Platform {
+/** Starts a server before the tests of the calling file, with some examples deployed and `prepare` done, and stops it after them. */
+export function usePlatform(
+  examples: readonly string[],
+  args: readonly string[] = [],
+  prepare: (platform: Platform) => Promise<void> = () => Promise.resolve(),
+): () => Platform {
   let platform: Platform | null = null;
   before(async () => {
     const home = await Home.create();
     try {
       platform = new Platform(home, await ServerProcess.start(home, { args }));
       for (const example of examples) await platform.deployExample(example);
+      await prepare(platform);
     } catch (error) {
       await platform?.server.kill();
       platform = null;

@@ -6,7 +6,7 @@ import type { Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { SignatureV4 } from '@smithy/signature-v4';
-import { Sha256 } from '../../src/capability/fetch/sha256.fixture.ts';
+import { Sha256 } from '../../src/aws/sha256.fixture.ts';
 import { makeCertificate } from './certificate.fixture.ts';
 import { openGuest } from './guest.fixture.ts';
 import type { Guest } from './guest.fixture.ts';
@@ -19,8 +19,6 @@ export default {
     const { pathname, searchParams } = new URL(request.url);
     const client = new S3Client({
       region: 'eu-central-1', endpoint: searchParams.get('url'), forcePathStyle: true, maxAttempts: 1,
-      // The SDK asks the runtime for the release of the system, which it may not know.
-      defaultUserAgentProvider: async () => [['cordon-test', '1']],
       credentials: { accessKeyId: 'AKIDFAKE', secretAccessKey: env.AWS_SECRET },
     });
     try {
@@ -52,8 +50,6 @@ describe('the AWS SDK in a sandbox', () => {
     guest = await openGuest({
       code: CODE,
       ca: [certificate],
-      // The SDK looks for its files there; without it, it asks the runtime for the user, which it may not know.
-      vars: { HOME: '/tmp' },
       secrets: { AWS_SECRET: KEY.secretAccessKey },
       grants: {
         secret: { AWS_SECRET: { secret: 'AWS_SECRET' } },

@@ -34,6 +34,12 @@ const cases = {
   async manual(url) { const r = await fetch(url + '/redirect', { redirect: 'manual' }); return [r.status, r.headers.get('location')]; },
   async error(url) { try { await fetch(url + '/redirect', { redirect: 'error' }); } catch (e) { return [e instanceof TypeError, e.code]; } },
   async ungranted() { try { await fetch('http://example.com/'); } catch (e) { return [e instanceof TypeError, e.code]; } },
+  async invalid(url) {
+    const failures = [];
+    for (const target of ['/relative', 'http://', url.replace('//', '//user:pass@') + '/json', 'ftp://example.com/'])
+      try { failures.push((await fetch(target)).status); } catch (e) { failures.push(e instanceof TypeError); }
+    return [failures, (await fetch(new URL(url + '/json#part'))).status];
+  },
   async abort(url) {
     const controller = new AbortController();
     setTimeout(() => controller.abort(new Error('enough')), 50);
@@ -103,6 +109,7 @@ describe('HTTP clients in a sandbox', () => {
     manual: (answer) => assert.deepEqual(answer, [302, '/json']),
     error: (answer) => assert.deepEqual(answer, [true, 'CORDON_EGRESS_FAILED']),
     ungranted: (answer) => assert.deepEqual(answer, [true, 'CORDON_GRANT_MISSING']),
+    invalid: (answer) => assert.deepEqual(answer, [[true, true, true, true], 200]),
     abort: (answer) => assert.equal(answer, 'enough'),
     gzip: (answer) => assert.deepEqual(answer, [null, 'packed']),
     data: (answer) => assert.equal(answer, 'hello'),

@@ -5,6 +5,7 @@ import {
   SecretHandles,
   createConnectCapability,
   createFetchCapability,
+  createRedactor,
   createSecretCapability,
   secretVariables,
 } from '../../src/capability/index.ts';
@@ -71,7 +72,7 @@ export async function openGuest(options: GuestOptions): Promise<Guest> {
     instance: instance.id,
     grants,
   };
-  instance.serveCalls(broker.opener(context));
+  instance.serveCalls(broker.opener(context, createRedactor(Object.values(options.secrets ?? {}))));
   const { answer } = await instance.assign({
     name: 'app/code',
     format: 'script',

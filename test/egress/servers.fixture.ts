@@ -46,15 +46,34 @@ export async function startPostgres(): Promise<RunningServer | null> {
   return running(child, port, folder, 'SIGINT');
 }
 
+export interface RedisOptions {
+  /** Default: a free one. */
+  readonly port?: number;
+  readonly password?: string;
+  /** Listens with TLS alone. */
+  readonly tls?: { readonly key: string; readonly certificate: string };
+}
+
 /** Valkey or Redis; null where neither is installed. */
-export async function startRedis(): Promise<RunningServer | null> {
+export async function startRedis(options: RedisOptions = {}): Promise<RunningServer | null> {
   const program = ['valkey-server', 'redis-server'].find(
     (name) => spawnSync(name, ['--version'], { stdio: 'ignore' }).status === 0,
   );
   if (program === undefined) return null;
   const folder = await ownFolder();
-  const port = await freePort();
-  const args = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', folder];
+  const port = options.port ?? (await freePort());
+  const args = ['--bind', '127.0.0.1', '--save', '', '--dir', folder];
+  if (options.password !== undefined) args.push('--requirepass', options.password);
+  if (options.tls === undefined) args.push('--port', String(port));
+  else {
+    for (const [name, text] of Object.entries(options.tls)) {
+      await writeFile(join(folder, name), text, { mode: 0o600 });
+      await chown(join(folder, name), ...owner());
+    }
+    args.push('--port', '0', '--tls-port', String(port), '--tls-auth-clients', 'no');
+    args.push('--tls-key-file', join(folder, 'key'), '--tls-cert-file', join(folder, 'certificate'));
+    args.push('--tls-ca-cert-file', join(folder, 'certificate'));
+  }
   const child = spawn(program, args, { ...asNobody(), stdio: 'ignore' });
   return running(child, port, folder, 'SIGTERM');
 }

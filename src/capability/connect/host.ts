@@ -1,12 +1,13 @@
 import type { Socket } from 'node:net';
 import { z } from 'zod';
 import { CordonError, LIMITS } from '../../contract/index.ts';
-import { Guard, SystemResolver, asEgressError, canonicalHost, dialTcp } from '../../egress/index.ts';
+import { Guard, SystemResolver, asEgressError, dialTcp } from '../../egress/index.ts';
 import type { Resolver } from '../../egress/index.ts';
 import type { Evidence } from '../../evidence/index.ts';
 import type { CallHandler, CallReply, GuestCall } from '../../instance/index.ts';
+import { canonicalHost, parseTcpService } from '../../manifest/index.ts';
 import type { ConnectGrant } from '../../manifest/index.ts';
-import { EgressReports } from '../egress-reports.ts';
+import { recordDenial } from '../denials.ts';
 import { explainTo } from '../explain.ts';
 import { OpenCalls } from '../open-calls.ts';
 import type { Capability, Decision } from '../port.ts';
@@ -21,13 +22,14 @@ export interface ConnectOptions {
   readonly evidence: Evidence;
   /** Default: the resolver of the machine. */
   readonly resolver?: Resolver;
+  /** Ports of this machine that stay closed whatever a grant says: those of the platform itself. They may become known later. */
+  readonly closedPorts?: ReadonlySet<number>;
 }
 
 /** TCP to named hosts and ports, with the same look at addresses as for `fetch`. */
 export function createConnectCapability(options: ConnectOptions): Capability {
-  const resolver = options.resolver ?? new SystemResolver();
+  const { resolver = new SystemResolver(), closedPorts = new Set() } = options;
   const open = new OpenCalls(LIMITS.egressConnectionsPerInstanceMax.value);
-  const reports = new EgressReports(options.evidence);
   return {
     name: 'connect',
     decide: ({ grants }, call) => decide(grants.connect, call),
@@ -43,10 +45,10 @@ export function createConnectCapability(options: ConnectOptions): Capability {
         return { data() {}, end() {}, cancel() {}, drain() {} };
       }
       return new Tunnel({
-        guard: new Guard({ resolver, unsafePrivate: found.grant.unsafePrivate === true }),
+        guard: new Guard({ resolver, unsafePrivate: found.grant.unsafePrivate === true, closedPorts }),
         target,
         reply,
-        report: (reason, detail) => reports.record(context, call, reason, detail),
+        report: (reason, detail) => recordDenial(options.evidence, context, call, reason, detail),
         explain: explainTo(options.evidence, context, call),
         done: () => open.leave(context),
       });
@@ -67,8 +69,8 @@ function findGrant(
   { host, port }: ConnectArgs,
 ): { readonly grant: ConnectGrant; readonly rule: string } | null {
   for (const [index, grant] of grants.entries()) {
-    const [name = '', number = ''] = grant.to.split(':');
-    if (Number(number) === port && canonicalHost(name) === host)
+    const service = parseTcpService(grant.to);
+    if (service !== null && service.port === port && service.host === host)
       return { grant, rule: `grants.connect[${index}]` };
   }
   return null;

@@ -18,6 +18,7 @@ export interface AgentsOptions {
   readonly resolver: Resolver;
   readonly timeouts: FetchTimeouts;
   readonly ca: readonly string[] | undefined;
+  readonly closedPorts: ReadonlySet<number>;
 }
 
 /** A pool of connections for each grant, so that no function rides on a connection of another. */
@@ -55,8 +56,8 @@ export class Agents {
   }
 
   #open({ unsafePrivate }: FetchGrant): Agent {
-    const { resolver, timeouts, ca } = this.#options;
-    const guard = new Guard({ resolver, unsafePrivate: unsafePrivate === true });
+    const { resolver, timeouts, ca, closedPorts } = this.#options;
+    const guard = new Guard({ resolver, unsafePrivate: unsafePrivate === true, closedPorts });
     return new Agent({
       connect: guardedConnector(guard, { connectTimeoutMs: timeouts.connectMs, ca }),
       allowH2: true,

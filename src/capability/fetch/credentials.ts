@@ -1,12 +1,16 @@
 import { createHmac } from 'node:crypto';
-import { CordonError, LIMITS } from '../../contract/index.ts';
+import { canonicalUrl, sha256, signAws } from '../../aws/index.ts';
+import type { AwsCredentials } from '../../aws/index.ts';
+import { CordonError, LIMITS, Secret } from '../../contract/index.ts';
 import type { FetchGrant } from '../../manifest/index.ts';
 import { HANDLE_PREFIX, fillTemplate, missingSecret, referencesOf } from '../secret/index.ts';
 import type { HandleOwner, SecretHandles, SecretSource } from '../secret/index.ts';
 import type { Field } from './arguments.ts';
-import { canonicalUrl, openPayload, sha256, signAws, withoutAwsSignature } from './aws-signature.ts';
+import { openPayload, withoutAwsSignature } from './aws-signature.ts';
 import { fieldValue, withField } from './fields.ts';
 import type { RequestBody } from './request-body.ts';
+
+type AwsTemplates = Extract<NonNullable<FetchGrant['sign']>, { readonly aws: unknown }>['aws'];
 
 const BASIC = /^basic +([A-Za-z0-9+/]+={0,2})$/i;
 
@@ -166,12 +170,22 @@ async function sign(
     payload: mark ?? sha256(bytes ?? Buffer.alloc(0)),
     region,
     service,
-    accessKeyId: fillTemplate(how.aws.accessKeyId, values),
-    secretAccessKey: fillTemplate(how.aws.secretAccessKey, values),
-    sessionToken: how.aws.sessionToken === undefined ? null : fillTemplate(how.aws.sessionToken, values),
+    credentials: awsCredentials(how.aws, values),
     now,
   });
   return { fields: signed, bytes };
+}
+
+function awsCredentials(
+  { accessKeyId, secretAccessKey, sessionToken }: AwsTemplates,
+  values: ReadonlyMap<string, string>,
+): AwsCredentials {
+  const fill = (template: string): Secret => new Secret(fillTemplate(template, values));
+  return {
+    accessKeyId: fillTemplate(accessKeyId, values),
+    secretAccessKey: fill(secretAccessKey),
+    ...(sessionToken !== undefined && { sessionToken: fill(sessionToken) }),
+  };
 }
 
 /** Chunks that a client signed one by one with the key it believes in cannot be signed again. */

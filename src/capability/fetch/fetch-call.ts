@@ -6,12 +6,15 @@ import type { FetchGrant } from '../../manifest/index.ts';
 import type { CallerContext } from '../port.ts';
 import { HANDLE_PREFIX, createRedactor } from '../secret/index.ts';
 import type { Redactor } from '../secret/index.ts';
+import { CallCancelled } from '../session.ts';
 import type { Agents } from './agents.ts';
 import type { FetchRequest, Field } from './arguments.ts';
 import type { FetchAnswer } from './contract.ts';
 import { addCredentials, leavePlain } from './credentials.ts';
 import type { CredentialSources, Outgoing } from './credentials.ts';
 import { ACCEPTED_CODINGS, decodersFor } from './decoding.ts';
+import { Exchange } from './exchange.ts';
+import type { Answer } from './exchange.ts';
 import { fieldValue, flatten, requestFields, responseFields, withField, withoutField } from './fields.ts';
 import { findGrant } from './grant-lookup.ts';
 import { firstHop, isRedirect, nextHop } from './redirects.ts';
@@ -38,17 +41,11 @@ export interface FetchCallOptions extends CredentialSources {
   readonly done: () => void;
 }
 
-interface Answer {
-  readonly status: number;
-  readonly statusText: string;
-  readonly fields: Field[];
-  readonly body: Readable & { dump(options: { limit: number }): Promise<void> };
-}
-
 /** One request of a guest to the outside, through its redirects to the end of the answer's body. */
 export class FetchCall implements CallHandler {
   readonly #options: FetchCallOptions;
-  readonly #abort = new AbortController();
+  /** Of the hop that runs. */
+  #exchange: Exchange | null = null;
   readonly #body: RequestBody;
   #response: ResponseBody | null = null;
   #over = false;
@@ -77,7 +74,7 @@ export class FetchCall implements CallHandler {
 
   cancel(): void {
     this.#finish();
-    this.#abort.abort();
+    this.#exchange?.cancel();
     this.#response?.cancel();
   }
 
@@ -93,15 +90,17 @@ export class FetchCall implements CallHandler {
       const grant = this.#grantFor(hop);
       const outgoing = await this.#prepare(hop, grant);
       if (this.#over) return;
-      const answer = await this.#send(hop, grant, outgoing);
+      const exchange = await this.#send(hop, grant, outgoing);
+      const answer = await headOf(exchange, hop);
       const location = fieldValue(answer.fields, 'location');
       if (!isRedirect(answer.status) || location === null || request.redirect === 'manual') {
-        this.#answer(hop, answer);
+        this.#answer(hop, answer, exchange);
         return;
       }
       if (request.redirect === 'error')
         throw new CordonError('CORDON_EGRESS_FAILED', `${hop.url.host} answered with a redirect.`);
-      await answer.body.dump({ limit: DUMPED_BYTES_MAX });
+      await exchange.dump(DUMPED_BYTES_MAX);
+      if (this.#over) return;
       hop = nextHop(hop, answer.status, location);
       if (!hop.body) this.#body.discard();
     }
@@ -134,34 +133,25 @@ export class FetchCall implements CallHandler {
     return outgoing;
   }
 
-  async #send(hop: Hop, grant: FetchGrant, outgoing: Outgoing): Promise<Answer> {
+  async #send(hop: Hop, grant: FetchGrant, outgoing: Outgoing): Promise<Exchange> {
     let { fields } = outgoing;
     const decodes = this.#options.request.decode || this.#values.size > 0;
     if (decodes && (this.#options.request.decode || fieldValue(fields, 'accept-encoding') !== null))
       fields = withField(fields, 'accept-encoding', ACCEPTED_CODINGS);
     const body = outgoing.bytes ?? (hop.body ? await this.#bodyOf(hop) : null);
     if (body === null || Buffer.isBuffer(body)) fields = withoutField(fields, 'content-length');
+    // It may have ended while its body was waited for.
+    if (this.#over) throw new CallCancelled();
     const { url } = outgoing;
-    try {
-      const {
-        statusCode,
-        statusText,
-        headers,
-        body: answerBody,
-      } = await this.#options.agents.for(grant).request({
-        origin: url.origin,
-        path: url.pathname + url.search,
-        method: hop.method,
-        headers: flatten(fields),
-        body,
-        signal: this.#abort.signal,
-        responseHeaders: 'raw',
-      });
-      const raw = headers as unknown as readonly (string | Buffer)[];
-      return { status: statusCode, statusText, fields: readRawFields(raw), body: answerBody };
-    } catch (thrown) {
-      throw asEgressError(thrown, hop.url.host);
-    }
+    const exchange = Exchange.send(this.#options.agents.for(grant), {
+      origin: url.origin,
+      path: url.pathname + url.search,
+      method: hop.method,
+      headers: flatten(fields),
+      body,
+    });
+    this.#exchange = exchange;
+    return exchange;
   }
 
   /** The body for a hop: as it comes for the first, again for the next ones. */
@@ -173,7 +163,7 @@ export class FetchCall implements CallHandler {
       : await this.#body.collect(LIMITS.egressReplayBodyBytesMax.value);
   }
 
-  #answer(hop: Hop, { status, statusText, fields: received, body }: Answer): void {
+  #answer(hop: Hop, { status, statusText, fields: received }: Answer, exchange: Exchange): void {
     const redactor = createRedactor(this.#values);
     const bodyless = hop.method === 'HEAD' || status === 204 || status === 205 || status === 304;
     const coding = fieldValue(received, 'content-encoding');
@@ -193,14 +183,14 @@ export class FetchCall implements CallHandler {
       redirected: hop.redirects > 0,
     };
     if (bodyless) {
-      body.dump({ limit: 0 }).catch(() => undefined);
+      void exchange.dump(DUMPED_BYTES_MAX);
       this.#options.reply.head(value, null, true);
       this.#finish();
       return;
     }
     const length = Number(fieldValue(received, 'content-length') ?? Number.NaN);
     const whole = decoders?.length === 0 && length <= WHOLE_BODY_BYTES_MAX;
-    this.#pass(value, { source: body, decoders: decoders ?? [], redactor, whole, host: hop.url.host });
+    this.#pass(value, { source: exchange, decoders: decoders ?? [], redactor, whole, host: hop.url.host });
   }
 
   #pass(
@@ -212,7 +202,7 @@ export class FetchCall implements CallHandler {
       whole,
       host,
     }: {
-      readonly source: Readable;
+      readonly source: Exchange;
       readonly decoders: NonNullable<ReturnType<typeof decodersFor>>;
       readonly redactor: Redactor;
       readonly whole: boolean;
@@ -262,7 +252,7 @@ export class FetchCall implements CallHandler {
       this.#options.report(String(error.details['rule']), error.details);
     this.#options.reply.fail(error);
     this.#finish();
-    this.#abort.abort();
+    this.#exchange?.cancel();
     this.#response?.cancel();
   }
 
@@ -281,14 +271,10 @@ function redactBytes(redactor: Redactor, text: string): string {
   return Buffer.concat([stream.push(Buffer.from(text, 'latin1')), stream.flush()]).toString('latin1');
 }
 
-/** Raw headers as undici gives them: names and values in turn, as bytes or text. */
-function readRawFields(raw: readonly (string | Buffer)[]): Field[] {
-  const fields: Field[] = [];
-  for (let index = 0; index + 1 < raw.length; index += 2)
-    fields.push([latin1(raw[index]).toLowerCase(), latin1(raw[index + 1])]);
-  return fields;
-}
-
-function latin1(text: string | Buffer | undefined): string {
-  return typeof text === 'string' ? text : (text?.toString('latin1') ?? '');
+async function headOf(exchange: Exchange, hop: Hop): Promise<Answer> {
+  try {
+    return await exchange.head;
+  } catch (thrown) {
+    throw asEgressError(thrown, hop.url.host);
+  }
 }

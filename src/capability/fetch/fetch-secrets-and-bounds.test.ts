@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type { IncomingMessage } from 'node:http';
 import { createServer as createTcpServer } from 'node:net';
 import { after, before, describe, it } from 'node:test';
+import { LIMITS } from '../../contract/index.ts';
 import { callFetchCapability, contextWith } from './fetch.fixture.ts';
 import { FetchBench, MIB, SECRET, hash, listen, originOf } from './service.fixture.ts';
 
@@ -44,6 +45,29 @@ describe('the fetch capability under stress', () => {
       assert.match(plain.body.toString(), /visible/, 'without a secret nothing is taken out');
     });
 
+    it('takes them out of what another origin shows after a redirect that carried them on', async () => {
+      const grants = [
+        grant({ header: { 'x-key': '{secret:API_KEY}' } }),
+        grant({ to: `${bench.foreign}/*` }),
+      ];
+      const { answer: reply, body, error } = await ask('/leak', {}, grants);
+      assert.equal(error, null);
+      const all = JSON.stringify(reply) + body.toString();
+      for (const form of [SECRET, encodeURIComponent(SECRET)]) assert.ok(!all.includes(form), all);
+      assert.equal(body.toString(), '[redacted]');
+      assert.equal(reply?.url, `${bench.foreign}/mirror-query?[redacted]`);
+      const plain = await ask('/leak', { headers: ['x-key', 'visible'] }, [grant(), grants[1] ?? grant()]);
+      assert.equal(plain.body.toString(), 'visible', 'without a secret nothing is taken out');
+    });
+
+    it('takes one beyond ASCII out of a header that shows it', async () => {
+      const grants = [grant({ header: { 'x-key': '{secret:ACCENTED_KEY}' } })];
+      const { answer: reply, error } = await ask('/header', {}, grants);
+      assert.equal(error, null);
+      assert.ok(reply?.headers.includes('[redacted]'), JSON.stringify(reply));
+      assert.ok(!JSON.stringify(reply).includes('secr'), JSON.stringify(reply));
+    });
+
     it('turns handles into values only where the grant names the secret', async () => {
       const context = contextWith([]);
       const handle = handles.handleFor(context, 'API_KEY');
@@ -69,6 +93,21 @@ describe('the fetch capability under stress', () => {
         (await seen('/see', { headers: ['x-key', stranger] }, granted)).headers['x-key'],
         stranger,
       );
+    });
+
+    it('records a handle on its way to another host, however many denials came before', async () => {
+      const context = contextWith([grant(), { to: 'http://127.0.0.1:1/*' }]);
+      evidence.recorded.length = 0;
+      for (let index = 0; index <= LIMITS.denialEventsPerInstanceMax.value; index += 1)
+        await callFetchCapability(capability, context, 'http://127.0.0.1:1/');
+      assert.deepEqual(
+        evidence.recorded.map(({ reason }) => reason),
+        Array.from({ length: LIMITS.denialEventsPerInstanceMax.value }, () => 'address'),
+      );
+      const headers = ['x-key', handles.handleFor(context, 'API_KEY')];
+      await callFetchCapability(capability, context, `${origin}/see`, { headers });
+      const last = evidence.recorded.at(-1);
+      assert.deepEqual([last?.reason, last?.detail['host']], ['secret.destination', new URL(origin).host]);
     });
 
     it('says which one is missing', async () => {

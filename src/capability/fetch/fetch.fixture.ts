@@ -77,7 +77,7 @@ export async function callFetchCapability(
         return !slow;
       },
       end: () => resolve(null),
-      fail: resolve,
+      fail: (error: CordonError) => resolve(error),
       consumed(bytes) {
         credited += bytes;
       },

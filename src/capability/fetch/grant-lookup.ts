@@ -1,8 +1,8 @@
-import type { FetchGrant } from '../../manifest/index.ts';
+import { parseUrlPattern } from '../../manifest/index.ts';
+import type { FetchGrant, UrlPattern } from '../../manifest/index.ts';
 import type { Decision } from '../port.ts';
 import type { FetchRequest } from './arguments.ts';
-import { matchesPattern, parsePattern } from './url-pattern.ts';
-import type { UrlPattern } from './url-pattern.ts';
+import { matchesPattern } from './url-pattern.ts';
 
 const DEFAULT_METHODS: readonly string[] = ['GET', 'HEAD'];
 const RESOURCE_LENGTH_MAX = 256;
@@ -37,8 +37,9 @@ export function decideFetch(grants: readonly FetchGrant[], request: FetchRequest
   if (request === null) return { outcome: 'deny', resource: 'fetch', rule: 'fetch.arguments', hint: '' };
   const resource = `fetch:${request.url.origin}`.slice(0, RESOURCE_LENGTH_MAX);
   const found = findGrant(grants, request);
-  if ('grant' in found) return { outcome: 'allow', resource, rule: found.rule, hint: '' };
-  return { outcome: 'deny', resource, rule: found.failed, hint: hintFor(request) };
+  const { method: operation } = request;
+  if ('grant' in found) return { outcome: 'allow', resource, rule: found.rule, hint: '', operation };
+  return { outcome: 'deny', resource, rule: found.failed, hint: hintFor(request), operation };
 }
 
 /** The grant that would allow exactly this request. */
@@ -50,6 +51,6 @@ function hintFor({ url, method }: FetchRequest): string {
 
 function patternOf(grant: FetchGrant): UrlPattern | null {
   let pattern = patterns.get(grant);
-  if (pattern === undefined) patterns.set(grant, (pattern = parsePattern(grant.to)));
+  if (pattern === undefined) patterns.set(grant, (pattern = parseUrlPattern(grant.to)));
   return pattern;
 }

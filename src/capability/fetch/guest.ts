@@ -38,18 +38,9 @@ export function installFetch(caller: GuestCaller): void {
     init?: RequestInit,
   ): Promise<Response> {
     if (isLocal(input)) return native(input, init);
-    const request = new Request(input, withDuplex(init));
+    const request = plainRequest(input, init) ?? (await wholeRequest(input, init));
     try {
-      const answer = await callFetch(caller, {
-        url: request.url,
-        method: request.method,
-        headers: [...request.headers].flat(),
-        redirect: request.redirect,
-        decode: true,
-        body: await bodyOf(request, init),
-        signal: request.signal,
-      });
-      return toResponse(answer);
+      return toResponse(await callFetch(caller, request));
     } catch (thrown) {
       throw asFetchError(thrown, request.signal);
     }
@@ -60,6 +51,42 @@ export function installFetch(caller: GuestCaller): void {
     configurable: true,
     enumerable: true,
   });
+}
+
+/** A GET of an address and nothing more, without the objects that a `Request` brings along; null for all else. */
+function plainRequest(
+  input: Parameters<typeof globalThis.fetch>[0],
+  init: RequestInit | undefined,
+): OutgoingRequest | null {
+  if (init !== undefined || input instanceof Request) return null;
+  const url = URL.parse(String(input));
+  if (url === null || url.username !== '' || url.password !== '') return null;
+  return {
+    url: url.href,
+    method: 'GET',
+    headers: [],
+    redirect: 'follow',
+    decode: true,
+    body: null,
+    signal: null,
+  };
+}
+
+/** Errors: those of `Request`. */
+async function wholeRequest(
+  input: Parameters<typeof globalThis.fetch>[0],
+  init: RequestInit | undefined,
+): Promise<OutgoingRequest> {
+  const request = new Request(input, withDuplex(init));
+  return {
+    url: request.url,
+    method: request.method,
+    headers: [...request.headers].flat(),
+    redirect: request.redirect,
+    decode: true,
+    body: await bodyOf(request, init),
+    signal: request.signal,
+  };
 }
 
 function isLocal(input: unknown): boolean {
@@ -96,8 +123,8 @@ function toResponse({ status, statusText, headers, url, redirected, body }: Inco
   return response;
 }
 
-function asFetchError(thrown: unknown, signal: AbortSignal): unknown {
-  if (signal.aborted) return signal.reason;
+function asFetchError(thrown: unknown, signal: AbortSignal | null): unknown {
+  if (signal?.aborted === true) return signal.reason;
   if (!(thrown instanceof Error) || !('code' in thrown) || typeof thrown.code !== 'string') return thrown;
   return Object.assign(new TypeError(thrown.message, { cause: thrown }), { code: thrown.code });
 }

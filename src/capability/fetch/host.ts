@@ -4,7 +4,7 @@ import { SystemResolver } from '../../egress/index.ts';
 import type { Resolver } from '../../egress/index.ts';
 import type { Evidence } from '../../evidence/index.ts';
 import type { CallHandler, CallReply, GuestCall } from '../../instance/index.ts';
-import { EgressReports } from '../egress-reports.ts';
+import { recordDenial } from '../denials.ts';
 import { explainTo } from '../explain.ts';
 import { OpenCalls } from '../open-calls.ts';
 import type { CallerContext, Capability } from '../port.ts';
@@ -31,6 +31,8 @@ export interface FetchOptions {
   /** Certificates to trust besides those of the runtime, in PEM. */
   readonly ca?: readonly string[];
   readonly timeouts?: Partial<FetchTimeouts>;
+  /** Ports of this machine that stay closed whatever a grant says: those of the platform itself. They may become known later. */
+  readonly closedPorts?: ReadonlySet<number>;
 }
 
 export interface FetchCapability extends Capability {
@@ -47,6 +49,7 @@ export function createFetchCapability(options: FetchOptions): FetchCapability {
   const agents = new Agents({
     resolver: options.resolver ?? new SystemResolver(clock),
     ca: options.ca,
+    closedPorts: options.closedPorts ?? new Set(),
     timeouts: {
       connectMs: timeouts?.connectMs ?? LIMITS.egressConnectTimeoutMs.value,
       headersMs: timeouts?.headersMs ?? LIMITS.egressHeadersTimeoutMs.value,
@@ -54,7 +57,6 @@ export function createFetchCapability(options: FetchOptions): FetchCapability {
     },
   });
   const open = new OpenCalls(LIMITS.egressRequestsPerInstanceMax.value);
-  const reports = new EgressReports(options.evidence);
   // Parsed once: what was judged is what is sent.
   const requests = new WeakMap<GuestCall, FetchRequest>();
 
@@ -76,7 +78,7 @@ export function createFetchCapability(options: FetchOptions): FetchCapability {
       context,
       request,
       reply,
-      report: (reason, detail) => reports.record(context, call, reason, detail),
+      report: (reason, detail) => recordDenial(options.evidence, context, call, reason, detail),
       explain: explainTo(options.evidence, context, call),
       done: () => open.leave(context),
     });

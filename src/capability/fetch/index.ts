@@ -3,5 +3,3 @@ export { createFetchCapability } from './host.ts';
 export type { FetchCapability, FetchOptions } from './host.ts';
 export type { FetchTimeouts } from './agents.ts';
 export type { FetchAnswer, FetchArgs } from './contract.ts';
-export { parsePattern } from './url-pattern.ts';
-export type { UrlPattern } from './url-pattern.ts';

@@ -1,7 +1,8 @@
-import { pipeline } from 'node:stream';
-import type { Readable, Transform } from 'node:stream';
+import { Readable, pipeline } from 'node:stream';
+import type { Transform } from 'node:stream';
 import { CordonError, LIMITS } from '../../contract/index.ts';
 import type { RedactionStream } from '../secret/index.ts';
+import type { Exchange } from './exchange.ts';
 
 /** Where the bytes of an answer go. */
 export interface BodySink {
@@ -13,7 +14,7 @@ export interface BodySink {
 }
 
 export interface ResponseBodyOptions {
-  readonly source: Readable;
+  readonly source: Exchange;
   readonly decoders: readonly Transform[];
   readonly redaction: RedactionStream;
   readonly sink: BodySink;
@@ -21,8 +22,9 @@ export interface ResponseBodyOptions {
 
 /** Decodes, counts and redacts the body of an answer on its way to the guest, no faster than the guest reads. */
 export class ResponseBody {
-  readonly #source: Readable;
-  readonly #decoded: Readable;
+  readonly #source: Exchange;
+  /** What is paused and resumed: the last decoder, or the source itself. */
+  readonly #decoded: Pick<Readable, 'pause' | 'resume'> | Exchange;
   readonly #redaction: RedactionStream;
   readonly #sink: BodySink;
   #received = 0;
@@ -33,16 +35,21 @@ export class ResponseBody {
     this.#source = source;
     this.#redaction = redaction;
     this.#sink = sink;
-    this.#decoded = decoders.at(-1) ?? source;
-    if (decoders.length > 0) {
-      source.on('data', (chunk: Buffer) => (this.#received += chunk.byteLength));
-      pipeline([source, ...decoders], (error) => {
-        if (error) this.#fail(error);
+    const last = decoders.at(-1);
+    this.#decoded = last ?? source;
+    if (last === undefined) {
+      source.take({
+        data: (chunk) => this.#take(chunk, false),
+        end: () => this.#end(),
+        fail: (thrown) => this.#fail(thrown),
       });
+      return;
     }
-    this.#decoded.on('data', (chunk: Buffer) => this.#take(chunk, decoders.length > 0));
-    this.#decoded.on('end', () => this.#end());
-    this.#decoded.on('error', (error) => this.#fail(error));
+    pipeline([this.#readable(), ...decoders], (error) => {
+      if (error) this.#fail(error);
+    });
+    last.on('data', (chunk: Buffer) => this.#take(chunk, true));
+    last.on('end', () => this.#end());
   }
 
   /** The sink takes bytes again. */
@@ -53,7 +60,21 @@ export class ResponseBody {
   /** Nobody wants the rest. */
   cancel(): void {
     this.#over = true;
-    this.#source.destroy();
+    this.#source.cancel();
+  }
+
+  /** The source as decoders take it. */
+  #readable(): Readable {
+    const readable = new Readable({ read: () => this.#source.resume() });
+    this.#source.take({
+      data: (chunk) => {
+        this.#received += chunk.byteLength;
+        if (!readable.push(chunk)) this.#source.pause();
+      },
+      end: () => readable.push(null),
+      fail: (thrown) => readable.destroy(thrown),
+    });
+    return readable;
   }
 
   #take(chunk: Buffer, decoded: boolean): void {
@@ -87,7 +108,7 @@ export class ResponseBody {
   #fail(thrown: unknown): void {
     if (this.#over) return;
     this.#over = true;
-    this.#source.destroy();
+    this.#source.cancel();
     this.#sink.fail(thrown);
   }
 }

@@ -51,6 +51,14 @@ export function answer(request: IncomingMessage, response: ServerResponse, forei
       return redirect(302, query);
     case '/away':
       return redirect(307, `${foreign}/see`);
+    case '/leak':
+      return redirect(307, `${foreign}/mirror-query?${encodeURIComponent(key)}`);
+    case '/mirror-query':
+      response.setHeader('x-echo', query).end(decodeURIComponent(query));
+      return;
+    case '/header':
+      response.setHeader('x-echo', key).end('ok');
+      return;
     case '/status':
       return redirect(Number(query), '/see');
     case '/endless':
@@ -121,6 +129,8 @@ function mirror(how: string, key: string, response: ServerResponse): void {
 /** The value of the secret API_KEY of a `FetchBench`. */
 export const SECRET = 'sk-live/4242+"quoted"';
 
+const SECRETS: Readonly<Record<string, string>> = { API_KEY: SECRET, ACCENTED_KEY: 'clé-secrète' };
+
 /** The capability between a granted service and a foreign one, with a resolver and secrets of its own. */
 export class FetchBench {
   readonly evidence = recordingEvidence();
@@ -135,7 +145,7 @@ export class FetchBench {
   readonly server = createServer((request, response) => answer(request, response, this.foreign));
   readonly #other = createServer((request, response) => answer(request, response, ''));
   readonly capability = createFetchCapability({
-    secrets: { get: (_, name) => Promise.resolve(name === 'API_KEY' ? SECRET : null) },
+    secrets: { get: (_, name) => Promise.resolve(SECRETS[name] ?? null) },
     evidence: this.evidence,
     handles: this.handles,
     resolver: {

@@ -42,6 +42,16 @@ export class KvCapability implements Capability {
     this.#sweeper.unref();
   }
 
+  /**
+   * A value as the host itself reads it, such as to authorize a request: parsed as JSON, at once where it is in
+   * memory. Undefined where there is none. Errors: CORDON_KV_VALUE_UNREADABLE for a value that is large or no JSON.
+   */
+  readJson(place: KvPlace): unknown {
+    const cached = this.#values.cached(place);
+    if (cached !== undefined) return jsonOf(cached);
+    return this.#values.get(place).then(jsonOf);
+  }
+
   decide({ grants }: CallerContext, { binding, operation, args }: GuestCall): Decision {
     const grant = grantOf(grants.kv, binding);
     const name = grant?.store ?? resourceNameFor(binding);
@@ -211,4 +221,18 @@ function checkMetadata(metadata: string | null): string | null {
 
 function isMissing(thrown: unknown): boolean {
   return thrown instanceof CordonError && thrown.code === 'CORDON_OBJECT_MISSING';
+}
+
+function jsonOf(entry: KvEntry | null): unknown {
+  if (entry === null) return undefined;
+  if (entry.bytes === null) throw notJson('it is too large');
+  try {
+    return JSON.parse(Buffer.from(entry.bytes).toString('utf8')) as unknown;
+  } catch {
+    throw notJson('it is no JSON');
+  }
+}
+
+function notJson(reason: string): CordonError {
+  return new CordonError('CORDON_KV_VALUE_UNREADABLE', `Cannot read the stored value: ${reason}.`);
 }

@@ -3,7 +3,7 @@ const FORM_BYTES_MIN = 4;
 
 /**
  * The forms in which a value comes back in an answer: as it is, in base64 at each of its three alignments,
- * in a URL or a form, in JSON and HTML, in hexadecimal. None for a value shorter than four bytes.
+ * in each part of a URL or a form, in JSON, in what the runtime prints and in HTML, in hexadecimal. None for a value shorter than four bytes.
  */
 export function formsOf(value: string): Buffer[] {
   const bytes = Buffer.from(value);
@@ -38,10 +38,21 @@ function base64Forms(bytes: Buffer): string[] {
 
 function urlForms(value: string): string[] {
   const component = encodeURIComponent(value.toWellFormed());
+  const whole = encodeURI(value.toWellFormed());
   const form = new URLSearchParams({ v: value }).toString().slice(2);
   const query = new URL(`http://h/?${value.replaceAll('#', '%23')}`).search.slice(1);
-  const forms = [component, form, component.replaceAll(/[!'()*~]/g, percent), query];
+  const strict = component.replaceAll(/[!'()*~]/g, percent);
+  const forms = [component, form, strict, whole, query, ...urlPartForms(value)];
   return [...forms, ...forms.map((text) => text.replaceAll(/%[0-9A-F]{2}/g, (code) => code.toLowerCase()))];
+}
+
+/** As credentials, path and fragment: each part of a URL escapes other characters. */
+function urlPartForms(value: string): string[] {
+  const url = new URL('cordon://host/');
+  url.password = value;
+  url.pathname = value;
+  url.hash = value;
+  return [url.password, value.startsWith('/') ? url.pathname : url.pathname.slice(1), url.hash.slice(1)];
 }
 
 function percent(character: string): string {
@@ -49,10 +60,22 @@ function percent(character: string): string {
 }
 
 function jsonForms(value: string): string[] {
-  const json = JSON.stringify(value).slice(1, -1);
+  const json = escaped(value);
   const ascii = json.replaceAll(/[^\x20-\x7e]/g, unicodeEscape);
-  const forms = [json, ascii, ascii.replaceAll(/[<>&'+=]/g, unicodeEscape)];
+  const once = [json, printed(value)];
+  // JSON is written into JSON, and printed.
+  const twice = once.flatMap((form) => [escaped(form), printed(form)]);
+  const forms = [...once, ...twice, ascii, ascii.replaceAll(/[<>&'+=]/g, unicodeEscape)];
   return [...forms, ...forms.map((text) => text.replaceAll('/', '\\/'))];
+}
+
+function escaped(text: string): string {
+  return JSON.stringify(text).slice(1, -1);
+}
+
+/** As the runtime prints it inside of an object: in quotes that it does not hold itself, so that they stand as they are. */
+function printed(text: string): string {
+  return escaped(text).replaceAll('\\"', '"');
 }
 
 function unicodeEscape(character: string): string {

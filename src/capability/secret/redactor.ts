@@ -2,12 +2,18 @@ import { formsOf } from './encodings.ts';
 
 const MASK = Buffer.from('[redacted]');
 const NOTHING = Buffer.alloc(0);
+/** A piece of a value counts from a quarter of its length, between these: less would match by chance. */
+const PIECE_BYTES_MIN = { low: 8, high: 16 } as const;
+/** Forms that are looked for in pieces, together: each line that is written pays for them. The longest are left out. */
+const PIECED_BYTES_MAX = 32 * 1024;
 
 /** Takes the values of secrets out of text and of bytes that stream. */
 export interface Redactor {
   /** True when there is nothing to take out. */
   readonly empty: boolean;
   redact(text: string): string;
+  /** The same for text that may be one part of several, or cut: pieces of a value at its two ends go as well. */
+  redactExcerpt(text: string): string;
   /** For one stream of bytes. */
   stream(): RedactionStream;
 }
@@ -29,13 +35,9 @@ export function createRedactor(values: Iterable<string>): Redactor {
   const patterns = new Patterns([...forms.values()]);
   return {
     empty: forms.size === 0,
-    redact(text) {
-      if (forms.size === 0) return text;
-      const bytes = Buffer.from(text);
-      if (patterns.matches(bytes).length === 0) return text;
-      const stream = new MaskingStream(patterns);
-      return Buffer.concat([stream.push(bytes), stream.flush()]).toString();
-    },
+    redact: (text) => masked(text, (bytes) => patterns.matches(bytes)),
+    redactExcerpt: (text) =>
+      masked(text, (bytes) => joined([...patterns.matches(bytes), ...patterns.pieces(bytes)])),
     stream: () => (forms.size === 0 ? PASSING : new MaskingStream(patterns)),
   };
 }
@@ -44,11 +46,38 @@ const PASSING: RedactionStream = { push: (chunk) => chunk, flush: () => NOTHING 
 
 interface Interval {
   readonly start: number;
-  end: number;
+  readonly end: number;
+}
+
+/** The text with a mask in the place of each interval. */
+function masked(text: string, find: (bytes: Buffer) => readonly Interval[]): string {
+  const bytes = Buffer.from(text);
+  const intervals = find(bytes);
+  if (intervals.length === 0) return text;
+  const pieces: Buffer[] = [];
+  let position = 0;
+  for (const { start, end } of intervals) {
+    pieces.push(bytes.subarray(position, start), MASK);
+    position = end;
+  }
+  return Buffer.concat([...pieces, bytes.subarray(position)]).toString();
+}
+
+/** In order, with what overlaps as one. */
+function joined(intervals: readonly Interval[]): Interval[] {
+  const found: Interval[] = [];
+  for (const { start, end } of intervals.toSorted((one, other) => one.start - other.start)) {
+    const last = found.at(-1);
+    if (last !== undefined && start < last.end)
+      found.splice(-1, 1, { start: last.start, end: Math.max(last.end, end) });
+    else found.push({ start, end });
+  }
+  return found;
 }
 
 class Patterns {
   readonly #all: readonly Buffer[];
+  readonly #pieced: readonly Buffer[];
   readonly #byFirst = new Map<number, Buffer[]>();
   readonly #longest: number;
 
@@ -59,6 +88,12 @@ class Patterns {
       const first = pattern[0] ?? 0;
       this.#byFirst.set(first, [...(this.#byFirst.get(first) ?? []), pattern]);
     }
+    let bytes = 0;
+    this.#pieced = all
+      .toSorted((one, other) => one.byteLength - other.byteLength)
+      .filter(
+        ({ byteLength }) => byteLength > PIECE_BYTES_MIN.low && (bytes += byteLength) <= PIECED_BYTES_MAX,
+      );
   }
 
   /** All that matches, in order, with what overlaps joined. */
@@ -68,14 +103,26 @@ class Patterns {
       for (let at = bytes.indexOf(pattern); at !== -1; at = bytes.indexOf(pattern, at + 1))
         found.push({ start: at, end: at + pattern.byteLength });
     }
-    found.sort((one, other) => one.start - other.start);
-    const joined: Interval[] = [];
-    for (const interval of found) {
-      const last = joined.at(-1);
-      if (last !== undefined && interval.start < last.end) last.end = Math.max(last.end, interval.end);
-      else joined.push(interval);
+    return joined(found);
+  }
+
+  /** What the bytes begin and end with that is a part of a pattern. */
+  pieces(bytes: Buffer): Interval[] {
+    const found: Interval[] = [];
+    const { byteLength } = bytes;
+    for (const pattern of this.#pieced) {
+      const { low, high } = PIECE_BYTES_MIN;
+      const least = Math.max(low, Math.min(high, pattern.byteLength >> 2));
+      if (byteLength < least) continue;
+      // Of several places the one from which the piece can be the longest.
+      const first = pattern.indexOf(bytes.subarray(0, least));
+      if (first !== -1) found.push({ start: 0, end: least + alike(bytes, least, pattern, first + least, 1) });
+      const from = byteLength - least;
+      const last = pattern.lastIndexOf(bytes.subarray(from));
+      if (last !== -1)
+        found.push({ start: from - alike(bytes, from - 1, pattern, last - 1, -1), end: byteLength });
     }
-    return joined;
+    return found;
   }
 
   /** Where the first match could begin that more bytes would complete; the length when there is none. */
@@ -88,6 +135,16 @@ class Patterns {
     }
     return bytes.byteLength;
   }
+}
+
+/** How many bytes are the same from two places on, in a direction. */
+function alike(one: Buffer, oneFrom: number, other: Buffer, otherFrom: number, step: 1 | -1): number {
+  let count = 0;
+  for (let at = oneFrom, to = otherFrom; at >= 0 && to >= 0; at += step, to += step) {
+    if (at >= one.byteLength || to >= other.byteLength || one[at] !== other[to]) break;
+    count += 1;
+  }
+  return count;
 }
 
 class MaskingStream implements RedactionStream {

@@ -1,15 +1,19 @@
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { CordonError } from '../../contract/index.ts';
+import type { ImportedApp, ImportRemark } from '../../validation/index.ts';
 import type { CommandContext } from '../context.ts';
 import { generatedFiles, SCHEMA_FILE } from '../generated.ts';
 import { EXIT } from '../report.ts';
+import { printable, type Terminal } from '../terminal.ts';
 import { usage } from '../usage.ts';
 
 const NAME = /^[a-z][a-z0-9-]{0,62}$/;
 
+type Files = readonly (readonly [string, string])[];
+
 /** The files of a small app: path and text. */
-function filesOf(name: string): readonly (readonly [string, string])[] {
+function exampleFiles(name: string): Files {
   return [
     [
       'cordon.jsonc',
@@ -39,6 +43,13 @@ function filesOf(name: string): readonly (readonly [string, string])[] {
 };
 `,
     ],
+    ...projectFiles(name),
+  ];
+}
+
+/** The files of every app. */
+function projectFiles(name: string): Files {
+  return [
     [
       'tsconfig.json',
       `{
@@ -61,12 +72,24 @@ function filesOf(name: string): readonly (readonly [string, string])[] {
   ];
 }
 
-/** Writes a small app. Nothing that exists is changed. Errors: CORDON_FILE_EXISTS, CORDON_USAGE. */
+/**
+ * Writes a small app, or one made of an OpenAPI document. Nothing that exists is changed.
+ * Errors: CORDON_FILE_EXISTS, CORDON_OPENAPI_INVALID, CORDON_USAGE.
+ */
 export async function init(context: CommandContext, args: readonly string[], given: object): Promise<number> {
   const { terminal, surroundings } = context;
+  const options = given as { readonly name?: string; readonly openapi?: string; readonly public?: true };
   const folder = resolve(surroundings.cwd, args[0] ?? '.');
-  const name = nameOf(folder, (given as { readonly name?: string }).name);
-  const files = [...filesOf(name), ...(await generatedFor(filesOf(name)))];
+  const name = nameOf(folder, options.name);
+  if (options.public === true && options.openapi === undefined) {
+    throw usage('Cannot use --public alone.', 'Give the document with --openapi.');
+  }
+  const app =
+    options.openapi === undefined
+      ? null
+      : await appOf(resolve(surroundings.cwd, options.openapi), name, options.public === true);
+  const own = app === null ? exampleFiles(name) : importedFiles(name, app);
+  const files = [...own, ...(await generatedFor(own))];
   await refuseExisting(
     folder,
     files.map(([path]) => path),
@@ -78,14 +101,47 @@ export async function init(context: CommandContext, args: readonly string[], giv
     await writeFile(file, text, { flag: 'wx' });
     terminal.line(`  ${terminal.style('green', 'wrote')} ${relative(surroundings.cwd, file)}`);
   }
-  terminal.result({ app: name, directory: folder, files: files.map(([path]) => path) });
+  const remarks = app === null ? {} : { decisions: app.decisions, notes: app.notes };
+  terminal.result({ app: name, directory: folder, files: files.map(([path]) => path), ...remarks });
+  if (app !== null) showRemarks(terminal, app);
   const shown = relative(surroundings.cwd, folder);
   terminal.line();
   terminal.line(`Next: ${shown === '' ? '' : `cd ${shown} && `}cordon dev`);
   return EXIT.ok;
 }
 
-async function generatedFor(files: readonly (readonly [string, string])[]): Promise<[string, string][]> {
+async function appOf(file: string, name: string, allowsPublic: boolean): Promise<ImportedApp> {
+  const { appFromOpenApi } = await import('../../validation/index.ts');
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (cause) {
+    throw new CordonError('CORDON_OPENAPI_INVALID', `Cannot read ${file}.`, { cause });
+  }
+  return appFromOpenApi(text, { name, allowsPublic });
+}
+
+function importedFiles(name: string, { manifest, files }: ImportedApp): Files {
+  const text = JSON.stringify({ $schema: `./${SCHEMA_FILE}`, ...manifest }, null, 2);
+  // Short lists on one line. No text of JSON has a line break in it, so that only lists are found.
+  const shown = text.replace(/\[\n\s+((?:"[^"\n]*"(?:,\n\s+)?)+)\n\s+\]/g, (_list, items: string) => {
+    return `[${items.replaceAll(/,\n\s+/g, ', ')}]`;
+  });
+  return [['cordon.jsonc', `${shown}\n`], ...files, ...projectFiles(name)];
+}
+
+function showRemarks(terminal: Terminal, { decisions, notes }: ImportedApp): void {
+  const show = (title: string, remarks: readonly ImportRemark[]): void => {
+    if (remarks.length === 0) return;
+    terminal.line();
+    terminal.line(title);
+    for (const { method, path, text } of remarks) terminal.line(printable(`  ${method} ${path}: ${text}`));
+  };
+  show('Decide who may call these; until then holders of a control token may:', decisions);
+  show('Of the document this is not done:', notes);
+}
+
+async function generatedFor(files: Files): Promise<[string, string][]> {
   const { parseManifest } = await import('../../manifest/index.ts');
   const text = files.find(([path]) => path === 'cordon.jsonc')?.[1] ?? '';
   return generatedFiles(parseManifest(text));

@@ -1,11 +1,14 @@
-import { Secret } from '../../contract/index.ts';
+import { resolve } from 'node:path';
+import { CordonError, Secret } from '../../contract/index.ts';
 import { ControlClient } from '../../client/index.ts';
 import type { CommandContext } from '../context.ts';
 import { readCredentials, saveCredentials } from '../credentials.ts';
 import { credentialsFile, dataDirectory } from '../places.ts';
 import { EXIT } from '../report.ts';
-import type { RunningServer } from '../server-port.ts';
+import type { RunningServer, ServerOptions } from '../server-port.ts';
 import type { Terminal } from '../terminal.ts';
+
+type Transport = NonNullable<ServerOptions['transport']>;
 
 interface UpOptions {
   readonly data?: string;
@@ -14,6 +17,18 @@ interface UpOptions {
   readonly controlPort: number;
   readonly pool?: number;
   readonly unsafeNoSandbox?: true;
+  readonly tls?: true;
+  readonly tlsCert?: readonly string[];
+  readonly tlsKey?: readonly string[];
+  readonly acme?: readonly string[];
+  readonly acmeDirectory?: string;
+  readonly acmeAgreeTerms?: true;
+  readonly acmeEmail?: string;
+  readonly acmePort: number;
+  readonly acmeTlsAlpn?: true;
+  readonly trustedProxy?: readonly string[];
+  readonly proxyProtocol?: true;
+  readonly unsafePlaintext?: true;
 }
 
 /** Starts the server and keeps it until SIGINT or SIGTERM. */
@@ -21,8 +36,9 @@ export async function up(context: CommandContext, _args: readonly string[], give
   const options = given as UpOptions;
   const { terminal, surroundings } = context;
   const folder = dataDirectory(options.data, surroundings);
+  const transport = transportOf(options);
   const stop = context.untilStopped();
-  if (options.unsafeNoSandbox === true) warnUnsafe(terminal);
+  if (options.unsafeNoSandbox === true) warnUnsafe(terminal, NO_SANDBOX);
   const done = terminal.progress('starting');
   const server = await context
     .startServer({
@@ -30,17 +46,24 @@ export async function up(context: CommandContext, _args: readonly string[], give
       gateway: { host: options.host, port: options.port },
       control: { host: '127.0.0.1', port: options.controlPort },
       unsafeNoSandbox: options.unsafeNoSandbox === true,
+      transport,
       ...(options.pool === undefined ? {} : { poolSize: options.pool }),
     })
     .finally(done);
+  if (server.isPlaintextExposed) warnUnsafe(terminal, PLAINTEXT);
+  // A renewal that knows this convention need not wait until the files are looked at.
+  const refresh = (): void => void server.refreshCertificates();
+  process.on('SIGHUP', refresh);
   try {
     const saved = await keepToken(context, server);
     // Counted from the start of the process, so that it is what a person waits.
     banner(terminal, server, { folder, saved, readyMs: Math.round(performance.now()) });
+    if (server.firstToken !== null) server.firstTokenKept();
     await stopped(stop);
     terminal.result({ event: 'stopping', signal: String(stop.reason) });
     terminal.line(terminal.style('dim', 'stopping'));
   } finally {
+    process.off('SIGHUP', refresh);
     await server.close();
   }
   terminal.result({ event: 'stopped' });
@@ -73,11 +96,51 @@ async function keepToken(context: CommandContext, server: RunningServer): Promis
   }
 }
 
-function warnUnsafe(terminal: Terminal): void {
+/** Errors: CORDON_USAGE. */
+function transportOf(options: UpOptions): Transport {
+  return {
+    tls: certificatesOf(options) ?? acmeOf(options),
+    unsafePlaintext: options.unsafePlaintext === true,
+    trustedProxies: options.trustedProxy ?? [],
+    proxyProtocol: options.proxyProtocol === true,
+  };
+}
+
+/** Certificates that are there, or are made here; null for none. */
+function certificatesOf({ tls, tlsCert = [], tlsKey = [], acme }: UpOptions): Transport['tls'] {
+  if (tlsCert.length !== tlsKey.length) {
+    throw new CordonError('CORDON_USAGE', 'Each --tls-cert needs its --tls-key, in the same order.');
+  }
+  const files = tlsCert.map((certificate, i) => ({
+    certificate: resolve(certificate),
+    key: resolve(tlsKey[i] ?? ''),
+  }));
+  if (files.length > 0 && acme !== undefined) {
+    throw new CordonError('CORDON_USAGE', 'Give either --tls-cert or --acme.');
+  }
+  if (files.length > 0) return { kind: 'files', files };
+  return tls === true ? { kind: 'development' } : null;
+}
+
+function acmeOf(options: UpOptions): Transport['tls'] {
+  const { acme: names, acmeDirectory: directoryUrl, acmeEmail: email = null, host, acmePort } = options;
+  if (names === undefined) return null;
+  if (directoryUrl === undefined || options.acmeAgreeTerms !== true) {
+    throw new CordonError('CORDON_USAGE', '--acme needs --acme-directory and --acme-agree-terms.');
+  }
+  const challenges = options.acmeTlsAlpn === true ? null : { host, port: acmePort };
+  return { kind: 'acme', names, directoryUrl, email, challenges };
+}
+
+const NO_SANDBOX =
+  'WARNING: --unsafe-no-sandbox: functions are not confined. They can read and change whatever this user can, ' +
+  'and reach the network. Use it for your own code only.';
+const PLAINTEXT =
+  'WARNING: --unsafe-plaintext: the gateway speaks plain HTTP. Whoever is on the way can read and change ' +
+  'requests, answers and credentials.';
+
+function warnUnsafe(terminal: Terminal, text: string): void {
   const { stderr } = terminal.surroundings;
-  const text =
-    'WARNING: --unsafe-no-sandbox: functions are not confined. They can read and change whatever this user can, ' +
-    'and reach the network. Use it for your own code only.';
   if (terminal.json) stderr.write(`${JSON.stringify({ event: 'warning', message: text })}\n`);
   else stderr.write(`${terminal.style(['bold', 'white', 'bgRed'], text, 'stderr')}\n`);
 }
@@ -87,7 +150,7 @@ function banner(
   server: RunningServer,
   facts: { readonly folder: string; readonly saved: string | null; readonly readyMs: number },
 ): void {
-  const { gatewayUrl, controlUrl, isolation, confines, firstToken } = server;
+  const { gatewayUrl, controlUrl, isolation, confines, firstToken, authorityFile } = server;
   terminal.result({
     event: 'ready',
     gatewayUrl,
@@ -95,6 +158,8 @@ function banner(
     dataDirectory: facts.folder,
     isolation,
     confines,
+    plaintextExposed: server.isPlaintextExposed,
+    authorityFile,
     token: firstToken,
     credentials: facts.saved,
     ms: facts.readyMs,
@@ -102,7 +167,15 @@ function banner(
   const label = (text: string): string => terminal.style('dim', text.padEnd(10));
   terminal.line(`${terminal.style('bold', 'cordon')} is ready in ${facts.readyMs} ms`);
   terminal.line();
-  terminal.line(`  ${label('gateway')}${terminal.style('cyan', gatewayUrl)}`);
+  const warning = server.isPlaintextExposed ? terminal.style('red', ' (PLAIN HTTP, NOT ENCRYPTED)') : '';
+  terminal.line(`  ${label('gateway')}${terminal.style('cyan', gatewayUrl)}${warning}`);
+  if (authorityFile !== null) {
+    terminal.line(`  ${label('authority')}${authorityFile}`);
+    terminal.line(
+      `  ${label('')}${terminal.style('dim', 'curl --cacert FILE, NODE_EXTRA_CA_CERTS=FILE, or')}`,
+    );
+    terminal.line(`  ${label('')}${terminal.style('dim', 'import it in the browser as an authority')}`);
+  }
   terminal.line(`  ${label('control')}${terminal.style('cyan', controlUrl)}`);
   terminal.line(`  ${label('data')}${facts.folder}`);
   terminal.line(

@@ -2,9 +2,9 @@ import { readFile, realpath } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { context, type BuildContext, type Metafile } from 'esbuild';
 import { CordonError } from '../../contract/index.ts';
-import { parseManifest, type Manifest } from '../../manifest/index.ts';
+import { manifestFiles, parseManifest, type Manifest } from '../../manifest/index.ts';
 import { ARCHIVE_HEAD, type ArchiveHead } from '../archive-format.ts';
-import { buildError, messagesOf } from '../build-errors.ts';
+import { buildError, messagesOf, missingFile } from '../build-errors.ts';
 import { bundleOptions } from '../bundle-settings.ts';
 import { chooseBase } from './base.ts';
 import { PackageFiles } from './package-files.ts';
@@ -33,7 +33,7 @@ export interface Collector {
 
 /**
  * Collects the app in `folder`.
- * Errors: CORDON_MANIFEST_MISSING, …_SYNTAX, …_INVALID, CORDON_ENTRY_MISSING, CORDON_IMPORT_MISSING,
+ * Errors: CORDON_MANIFEST_MISSING, …_SYNTAX, …_INVALID, …_FILE, CORDON_ENTRY_MISSING, CORDON_IMPORT_MISSING,
  * CORDON_BUNDLE_FAILED (details.problems with file, line, column and code frame), CORDON_SOURCE_TOO_LARGE,
  * CORDON_ARCHIVE_REFUSED for file names that no archive may hold.
  */
@@ -116,11 +116,16 @@ async function gather(
   const links = await findLinks(app, metafile);
   const base = chooseBase(app, inputs, links);
   const sources = [
-    ...new Set([join(app, MANIFEST), ...inputs, ...(await packages.around(app, base, inputs))]),
+    ...new Set([
+      join(app, MANIFEST),
+      ...manifestFiles(manifest).map((name) => join(app, name)),
+      ...inputs,
+      ...(await packages.around(app, base, inputs)),
+    ]),
   ];
   const contents = new Map<string, Uint8Array>();
   await inBatches(sources, async (source) => {
-    contents.set(relative(base, source), await readFile(source));
+    contents.set(relative(base, source), await readSource(app, source));
   });
   if (base !== app || links.size > 0) {
     const head: ArchiveHead = {
@@ -135,6 +140,15 @@ async function gather(
     contents.set(ARCHIVE_HEAD, Buffer.from(`${JSON.stringify(head, null, 2)}\n`));
   }
   return { manifest, archive: await packFiles(contents), files: [...contents.keys()].toSorted(), sources };
+}
+
+/** Errors: CORDON_MANIFEST_FILE; everything else was just read by the bundler. */
+async function readSource(app: string, source: string): Promise<Uint8Array> {
+  try {
+    return await readFile(source);
+  } catch (cause) {
+    throw missingFile(relative(app, source), cause);
+  }
 }
 
 /** Input files of a build; names in angle brackets are esbuild's own. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -46,13 +46,17 @@ test('a server that is killed takes its sandboxes along, and the next one remove
     assert.ok(performance.now() < deadline, 'a process of the sandbox is still there');
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
-  const next = createBubblewrapIsolation(options);
-  await next.prepare();
   const found = findControlGroups(readWhereabouts());
   const base = found.version === 1 ? found.folders.pids : found.version === 2 ? found.own : '';
-  assert.deepEqual(processesIn(join(base, parentName(server.pid))), []);
-  assert.throws(() => rmSync(join(base, parentName(server.pid))), /ENOENT/);
-  await next.close();
+  const left = join(base, parentName(server.pid));
+  // What is dead and not reaped yet keeps its group; the start after that removes it.
+  do {
+    assert.ok(performance.now() < deadline, 'its control group is still there');
+    const next = createBubblewrapIsolation(options);
+    await next.prepare();
+    assert.deepEqual(processesIn(left), []);
+    await next.close();
+  } while (existsSync(left));
 });
 
 test('nothing starts before it is prepared or after it is closed, and a close ends what runs', async () => {

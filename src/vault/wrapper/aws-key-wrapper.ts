@@ -1,7 +1,7 @@
+import { sha256, signAws, type AwsCredentials, type SignedField } from '../../aws/index.ts';
 import { CordonError, systemClock, type Clock } from '../../contract/index.ts';
 import type { KeyContext, KeyWrapper } from '../port.ts';
 import { answerBytes, field } from './answer.ts';
-import { signAwsRequest, type AwsCredentials } from './aws-signature.ts';
 import { callKeyService, parseServiceAddress, type KeyServiceOptions } from './key-service.ts';
 
 const REGION = /^[a-z0-9-]+$/;
@@ -29,6 +29,8 @@ export function awsKeyWrapper(options: AwsKeyOptions): KeyWrapper {
     throw new CordonError('CORDON_KEY_INVALID', `Cannot use the KMS key ${keyId} in the region ${region}.`);
   }
   const url = parseServiceAddress(options.endpoint ?? `https://kms.${region}.amazonaws.com/`);
+  // All that JSON services of AWS know is the path `/` without a query.
+  const root = new URL('/', url);
   const clock = options.clock ?? systemClock;
   const call = (
     operation: 'Encrypt' | 'Decrypt',
@@ -37,25 +39,23 @@ export function awsKeyWrapper(options: AwsKeyOptions): KeyWrapper {
   ): Promise<unknown> => {
     const context = { 'cordon:project': project, 'cordon:version': String(version) };
     const body = JSON.stringify({ ...input, KeyId: keyId, EncryptionContext: context });
-    const headers = {
-      'content-type': 'application/x-amz-json-1.1',
-      'x-amz-target': `TrentService.${operation}`,
+    const fields: SignedField[] = [
+      ['content-type', 'application/x-amz-json-1.1'],
+      ['x-amz-target', `TrentService.${operation}`],
+    ];
+    const sign = async () => {
+      const signed = signAws({
+        method: 'POST',
+        url: root,
+        fields,
+        payload: sha256(body),
+        region,
+        service: 'kms',
+        credentials: await options.credentials(),
+        now: clock.now(),
+      });
+      return { url: root, headers: Object.fromEntries(signed), body };
     };
-    const sign = async () => ({
-      url: new URL('/', url),
-      headers: withoutHost(
-        signAwsRequest({
-          url,
-          headers,
-          body,
-          region,
-          service: 'kms',
-          credentials: await options.credentials(),
-          now: clock.now(),
-        }),
-      ),
-      body,
-    });
     return callKeyService(url.host, sign, { ...options, isThrottled });
   };
   return {
@@ -69,11 +69,6 @@ export function awsKeyWrapper(options: AwsKeyOptions): KeyWrapper {
       return answerBytes(await call('Decrypt', input, context), ['Plaintext'], 'base64', url.host);
     },
   };
-}
-
-/** `fetch` writes it itself, from the same URL. */
-function withoutHost({ host: _, ...headers }: Record<string, string>): Record<string, string> {
-  return headers;
 }
 
 function isThrottled(body: string): boolean {

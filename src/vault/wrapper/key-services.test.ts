@@ -3,7 +3,6 @@ import { randomBytes } from 'node:crypto';
 import { after, before, beforeEach, suite, test } from 'node:test';
 import { LIMITS, Secret, systemClock } from '../../contract/index.ts';
 import { awsKeyWrapper, type AwsKeyOptions } from './aws-key-wrapper.ts';
-import { signAwsRequest } from './aws-signature.ts';
 import { AWS, kms, serve, transit, type KeyServiceDouble } from './key-service.fixture.ts';
 import { parseServiceAddress } from './key-service.ts';
 import { keyWrapperContract } from './key-wrapper.contract.ts';
@@ -59,29 +58,6 @@ function openAws(options: Partial<AwsKeyOptions> = {}) {
 suite('key services', () => {
   keyWrapperContract('transit', () => openTransit());
   keyWrapperContract('AWS KMS', () => openAws());
-});
-
-test('signs as the vectors of AWS do', () => {
-  const sign = (headers: Record<string, string>, body: string) =>
-    signAwsRequest({
-      url: new URL('https://example.amazonaws.com/'),
-      headers,
-      body,
-      region: 'us-east-1',
-      service: 'service',
-      credentials: { accessKeyId: AWS.id, secretAccessKey: new Secret(AWS.secret) },
-      now: Date.UTC(2015, 7, 30, 12, 36),
-    })['authorization'];
-  // post-vanilla and post-x-www-form-urlencoded of the test suite of Signature Version 4.
-  const scope = 'AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request';
-  assert.equal(
-    sign({}, ''),
-    `${scope}, SignedHeaders=host;x-amz-date, Signature=5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b`,
-  );
-  assert.equal(
-    sign({ 'content-type': 'application/x-www-form-urlencoded' }, 'Param1=value1'),
-    `${scope}, SignedHeaders=content-type;host;x-amz-date, Signature=ff11897932ad3f4e8b18135d722051e5ac45fc38421b1da7b9d196a0fe09473a`,
-  );
 });
 
 test('sends what the services expect, and keeps the key out of the address', async () => {

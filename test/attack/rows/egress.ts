@@ -3,7 +3,7 @@ import type { Row, Verdict } from '../row.ts';
 import { rebindingNames } from './rebinding.ts';
 
 /** Spellings of 127.0.0.1, of this machine and of the metadata address, and URLs that parsers read differently. */
-function spellings(port: number): string[] {
+export function spellings(port: number): string[] {
   const hosts = [
     '127.0.0.1',
     '2130706433',
@@ -73,7 +73,16 @@ function spellings(port: number): string[] {
   ];
 }
 
-const REFUSED = /^(?:CORDON_GRANT_MISSING|CORDON_EGRESS_DENIED|CORDON_EGRESS_FAILED|TypeError)$/;
+const BATCH = 20;
+export const REFUSED = /^(?:CORDON_GRANT_MISSING|CORDON_EGRESS_DENIED|CORDON_EGRESS_FAILED|TypeError)$/;
+
+/** Takes some of a list at a time, as instances have few requests open. */
+export async function inBatches<T>(
+  items: readonly T[],
+  send: (batch: readonly T[]) => Promise<void>,
+): Promise<void> {
+  for (let start = 0; start < items.length; start += BATCH) await send(items.slice(start, start + BATCH));
+}
 
 const spelled: Row = {
   id: 'F3',
@@ -85,15 +94,14 @@ const spelled: Row = {
     const before = await stage.lastEvent();
     const reached = keeper.trap.hits.length;
     const urls = spellings(keeper.trap.port);
-    for (let start = 0; start < urls.length; start += 20) {
-      const batch = urls.slice(start, start + 20);
+    await inBatches(urls, async (batch) => {
       const { outcomes } = await keeper.send(...batch.map((url) => ({ url })));
       for (const [index, outcome] of outcomes.entries())
         verdict.expect(
           outcome.status === undefined && REFUSED.test(outcome.error),
           `${batch[index]}: ${outcome.status ?? outcome.error}`,
         );
-    }
+    });
     verdict.unharmed(
       keeper.trap.hits.length === reached,
       `arrived: ${shown(keeper.trap.hits.slice(reached))}`,
@@ -213,7 +221,7 @@ const redirected: Row = {
   twin: benign,
 };
 
-function formsOf(value: string): string[] {
+export function formsOf(value: string): string[] {
   const bytes = Buffer.from(value);
   return [
     value,

@@ -1,29 +1,10 @@
 import { createSocket } from 'node:dgram';
-import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
-import type { Row, Verdict } from '../row.ts';
+import { benign, isInside, judge, judgeFatal } from '../probes.ts';
 import { processEntry, sandboxed } from '../processes.ts';
-import { errorOf, type Stage } from '../stage.ts';
-
-/** Judges what a probe reports: everything has to be denied. */
-function judge(verdict: Verdict, outcomes: Record<string, string>, forbidden: readonly string[] = []): void {
-  for (const [name, outcome] of Object.entries(outcomes)) {
-    verdict.expect(!outcome.startsWith('REACHED'), `${name}: ${outcome.slice(0, 120)}`);
-    for (const text of forbidden)
-      verdict.unharmed(!outcome.includes(text), `${name} returned what it may not see`);
-  }
-}
-
-/** Makes an attempt that may end the attacker's own process, which is as good as being denied. */
-async function judgeFatal(stage: Stage, verdict: Verdict, name: string): Promise<void> {
-  const { status, text } = await stage.call(`/attacker/probe/fatal?name=${encodeURIComponent(name)}`);
-  if (status === 200) judge(verdict, JSON.parse(text) as Record<string, string>);
-  else
-    verdict.expect(
-      ['CORDON_FUNCTION_CRASHED', 'CORDON_FUNCTION_MEMORY'].includes(errorOf(text).code),
-      `${name}: ${status}`,
-    );
-}
+import type { Row, Verdict } from '../row.ts';
+import type { Stage } from '../stage.ts';
 
 /** Listens on this machine, on TCP and UDP, for anything that comes out of a sandbox. */
 async function withTrap(action: (port: number) => Promise<void>): Promise<string[]> {
@@ -44,40 +25,6 @@ async function withTrap(action: (port: number) => Promise<void>): Promise<string
   }
   return caught;
 }
-
-async function benign(stage: Stage): Promise<void> {
-  const found = await stage.probe('benign');
-  if (
-    found['data URL'] !== 'hello' ||
-    found['digest'] !== '32' ||
-    found['path'] !== 'a/b' ||
-    found['blob'] !== 'x'
-  )
-    throw new Error(`harmless APIs do not work: ${JSON.stringify(found)}`);
-}
-
-const controlFromInside: Row = {
-  id: 'A3',
-  title: 'the control API, reached from inside a function',
-  event: ['sandbox.escape_attempt'],
-  async attack(stage, verdict) {
-    const before = await stage.lastEvent();
-    const { port } = new URL(stage.server.controlUrl);
-    const outcomes = await stage.probe('control', { port });
-    judge(verdict, outcomes);
-    judge(verdict, await stage.probe('unix'));
-    await judgeFatal(stage, verdict, 'vsock');
-    // Whatever arrived without a token would have been recorded as refused.
-    const arrived = (await stage.events(before)).filter(({ kind }) => kind === 'control.refused');
-    verdict.unharmed(arrived.length === 0, `${arrived.length} requests arrived at the control API`);
-    verdict.note(`${Object.keys(outcomes).length} ways to connect`);
-  },
-  async twin(stage) {
-    const { status } = await stage.control('GET', '/v1/apps');
-    if (status !== 200) throw new Error(`the operator is answered with ${status}`);
-    await benign(stage);
-  },
-};
 
 const HOST_FILES = [
   '/etc/passwd',
@@ -137,18 +84,6 @@ function lookFromOutside(stage: Stage, verdict: Verdict): void {
       !top.some((name) => ['etc', 'home', 'root', 'var', 'tmp', 'dev', 'sys'].includes(name)),
       `its root holds ${top.join(' ')}`,
     );
-  }
-}
-
-/** True for a process in its own namespaces: not the parts of bubblewrap that stay outside. */
-function isInside(pid: number): boolean {
-  try {
-    return (
-      readlinkSync(`/proc/${pid}/ns/pid`) !== readlinkSync('/proc/self/ns/pid') &&
-      readlinkSync(`/proc/${pid}/exe`).endsWith('deno')
-    );
-  } catch {
-    return false;
   }
 }
 
@@ -222,70 +157,4 @@ function isBelow(pid: number, ancestor: number): boolean {
   return false;
 }
 
-/** Inodes of the sockets that a process holds. */
-function socketsOf(pid: number): string[] {
-  return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
-    try {
-      return [/^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${fd}`))?.[1] ?? ''].filter(
-        (inode) => inode !== '',
-      );
-    } catch {
-      return [];
-    }
-  });
-}
-
-const otherSockets: Row = {
-  id: 'F11',
-  title: 'sockets and descriptors of another instance',
-  event: null,
-  async attack(stage, verdict) {
-    judge(verdict, await stage.probe('descriptors'));
-    judge(verdict, await stage.probe('unix'));
-    const inside = sandboxed(stage.server.pid).filter(({ pid }) => isInside(pid));
-    verdict.expect(inside.length >= 2, 'fewer than two sandboxes to compare');
-    const holders = new Map<string, number>();
-    for (const { pid } of inside) {
-      for (const inode of new Set(socketsOf(pid))) {
-        const other = holders.get(inode);
-        verdict.unharmed(other === undefined, `processes ${pid} and ${other} share a socket`);
-        holders.set(inode, pid);
-      }
-      const names = readFileSync(`/proc/${pid}/net/unix`, 'utf8')
-        .trim()
-        .split('\n')
-        .slice(1)
-        .map((line) => line.split(/\s+/)[7] ?? '');
-      verdict.expect(
-        names.every((name) => name === ''),
-        `a named socket is in its namespace: ${names.join(' ')}`,
-      );
-      const open = readdirSync(`/proc/${pid}/fd`).map((fd) => safeLink(`/proc/${pid}/fd/${fd}`));
-      const files = open.filter(
-        (target) => target.startsWith('/') && target !== '/dev/null' && !target.startsWith('/dev/'),
-      );
-      verdict.expect(
-        files.every((target) => !target.includes(stage.home.folder)),
-        `it holds ${files.join(' ')}`,
-      );
-    }
-    verdict.note(`${inside.length} sandboxes compared`);
-  },
-  twin: benign,
-};
-
-function safeLink(path: string): string {
-  try {
-    return readlinkSync(path);
-  } catch {
-    return '';
-  }
-}
-
-export const REACH_ROWS: readonly Row[] = [
-  controlFromInside,
-  hostFiles,
-  networkFromInside,
-  processesFromInside,
-  otherSockets,
-];
+export const REACH_ROWS: readonly Row[] = [hostFiles, networkFromInside, processesFromInside];

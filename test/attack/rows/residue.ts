@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { open, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { Keeper } from '../keeper.ts';
 import type { Row, Verdict } from '../row.ts';
 import { eventually, sandboxed } from '../processes.ts';
 import { errorOf, type Stage } from '../stage.ts';
@@ -80,7 +81,9 @@ async function memoryHolds(pid: number, texts: readonly string[]): Promise<strin
   const needles = texts.flatMap((text) =>
     [Buffer.from(text, 'utf8'), Buffer.from(text, 'utf16le')].map((bytes) => ({ text, bytes })),
   );
-  const memory = await open(`/proc/${pid}/mem`, 'r');
+  const memory = await open(`/proc/${pid}/mem`, 'r').catch(() => null);
+  // It has ended.
+  if (memory === null) return null;
   try {
     for (const line of readFileSync(`/proc/${pid}/maps`, 'utf8').split('\n')) {
       const [, from, to] = /^([0-9a-f]+)-([0-9a-f]+) rw/.exec(line) ?? [];
@@ -99,41 +102,83 @@ async function memoryHolds(pid: number, texts: readonly string[]): Promise<strin
   }
 }
 
-/** Process ids of the runtimes in warm sandboxes, and in the victim's instance. */
-async function runtimes(stage: Stage): Promise<{ readonly warm: number[]; readonly victim: number[] }> {
+interface Runtimes {
+  readonly all: readonly number[];
+  /** In sandboxes that wait. */
+  readonly warm: readonly number[];
+  /** In the instances of a function. */
+  readonly of: (app: string, name: string) => readonly number[];
+}
+
+/** Process ids of the runtimes in all sandboxes. */
+async function runtimes(stage: Stage): Promise<Runtimes> {
   const { instances } = await stage.status();
-  const warm: number[] = [];
-  const victim: number[] = [];
   const inside = sandboxed(stage.server.pid);
   const parents = new Map(inside.map(({ pid, parent }) => [pid, parent]));
+  const owners = new Map<number, string>();
   for (const { pid } of inside) {
     if (!(await readlink(`/proc/${pid}/exe`).catch(() => '')).endsWith('deno')) continue;
     const line: number[] = [];
     for (let current: number | undefined = pid; current !== undefined; current = parents.get(current))
       line.push(current);
     const owner = instances.find((instance) => line.includes(instance.pid));
-    if (owner === undefined) warm.push(pid);
-    else if (owner.app === 'victim' && owner.function === 'main') victim.push(pid);
+    owners.set(pid, owner === undefined ? '' : `${owner.app}/${owner.function}`);
   }
-  return { warm, victim };
+  const of = (wanted: string): number[] =>
+    [...owners].filter(([, owner]) => owner === wanted).map(([pid]) => pid);
+  return { all: [...owners.keys()], warm: of(''), of: (app, name) => of(`${app}/${name}`) };
+}
+
+/** Runs functions with secrets and ends them, so that what they held would be in what comes after them. */
+async function retireHolders(stage: Stage, verdict: Verdict): Promise<Keeper> {
+  const keeper = await Keeper.of(stage);
+  await keeper.stores(['KEEPER_STORE', 'put', 'held', 'by the keeper']);
+  const status = await keeper.talk('held', false);
+  verdict.expect(status === 200, `a function with a revealed secret ends with ${status}`);
+  const [talker] = (await runtimes(stage)).of('keeper', 'talker');
+  const held = talker === undefined ? null : await memoryHolds(talker, [keeper.spoken, keeper.plain]);
+  verdict.expect(held !== null, 'the search does not find a revealed secret where it has to be');
+  await keeper.silence('held');
+  const isGone = await eventually(
+    async () => (await runtimes(stage)).of('keeper', 'talker').length === 0,
+    5000,
+  );
+  verdict.expect(isGone, 'the instance with the secret does not end');
+  return keeper;
 }
 
 const anonymousPool: Row = {
   id: 'I3',
-  title: 'grants, secrets and names in a sandbox that waits',
+  title: 'grants, secrets and names in a sandbox that waits, and what ended functions leave to later ones',
   event: null,
   async attack(stage, verdict) {
     await stage.victimHits();
+    const keeper = await retireHolders(stage, verdict);
+    await keeper.send({ url: `${keeper.allowed.url}/reflect?how=plain` });
     await eventually(async () => (await stage.status()).pool.warm >= 2, 5000);
-    const { warm } = await runtimes(stage);
+    const { warm, of, all } = await runtimes(stage);
     verdict.expect(warm.length > 0, 'no sandbox waits');
+    const values = [keeper.key, keeper.spoken, keeper.plain];
+    // Those that serve hold no value of a secret either: code got a handle, or it has ended.
+    verdict.expect(of('keeper', 'egress').length > 0, 'no instance holds a handle');
+    for (const pid of all) {
+      const held = await memoryHolds(pid, values);
+      verdict.unharmed(held === null, `the sandbox ${pid} holds the secret ${held}`);
+    }
     const secrets = [
+      ...values,
       stage.victimSecret,
       stage.token,
       stage.canary,
       'victim/main',
       'attacker/probe',
+      'keeper/stores',
       'VICTIM_SECRET',
+      'KEEPER_STORE',
+      'keeper-store',
+      'ATTACK_KEY',
+      'cordon-secret:ATTACK',
+      'by the keeper',
       stage.home.folder,
     ];
     for (const pid of warm) {
@@ -151,7 +196,7 @@ const anonymousPool: Row = {
         `its environment is ${environment.join(' ')}`,
       );
       const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
-      for (const text of [...secrets, 'victim', 'attacker'])
+      for (const text of [...secrets, 'victim', 'attacker', 'keeper'])
         verdict.unharmed(!command.includes(text), `its command line holds ${text}`);
       verdict.expect((await readlink(`/proc/${pid}/cwd`)) === '/', 'its folder is not /');
     }
@@ -165,8 +210,8 @@ const anonymousPool: Row = {
   async twin(stage) {
     // The search finds what is there: the victim's own variable in the victim's own instance.
     await stage.victimHits();
-    const { victim } = await runtimes(stage);
-    const held = await Promise.all(victim.map((pid) => memoryHolds(pid, [stage.victimSecret])));
+    const { of } = await runtimes(stage);
+    const held = await Promise.all(of('victim', 'main').map((pid) => memoryHolds(pid, [stage.victimSecret])));
     if (!held.includes(stage.victimSecret))
       throw new Error("the victim's instance does not hold the victim's own variable");
   },

@@ -4,7 +4,7 @@ import { makeTar, plainApp } from '../tar.ts';
 
 /** Runs an action and says whether it reached the victim's code. */
 export async function withoutInvocation(
-  stage: Stage,
+  stage: Pick<Stage, 'victimHits'>,
   verdict: Verdict,
   action: () => Promise<void>,
 ): Promise<void> {

@@ -64,7 +64,8 @@ const WRITES = {
   ],
   'window of a call ignored': () => [
     frame(CALL, 0, OWN, slow),
-    ...Array.from({ length: 64 }, () => frame(DATA, 0, OWN, new Uint8Array(64 * 1024))),
+    // In one frame, before the host can have taken any of it.
+    frame(DATA, 0, OWN, new Uint8Array(256 * 1024 + 1)),
   ],
   'call with too few parts': () => frame(CALL, LAST, OWN, head(['kv', 'STORE', 'get', {}])),
   'call with parts of wrong types': () => frame(CALL, LAST, OWN, head([{}, 1, null, {}, 0])),
@@ -82,6 +83,15 @@ const WRITES = {
     frame(CALL, LAST, OWN, call),
   ],
   'response on the stream of a call': () => [frame(CALL, 0, OWN, slow), frame(RESPONSE, LAST, OWN, ok)],
+  'giant call': () => frame(CALL, LAST, OWN, new Uint8Array(0), 0xfffffff0),
+  'reserved bytes of a call': () => frame(CALL, LAST, OWN, call, call.length, 7),
+  'call longer than its frame': () => frame(CALL, LAST, OWN, u32(0x7fffffff)),
+  'window of many calls ignored': () =>
+    Array.from({ length: 64 }, (_, n) => [
+      frame(CALL, 0, OWN + n, slow),
+      frame(DATA, 0, OWN + n, new Uint8Array(512 * 1024)),
+    ]).flat(),
+  'reply to its own call': () => [frame(CALL, 0, OWN, slow), frame(REPLY, LAST, OWN, ok)],
   'reply of the guest': () => frame(REPLY, LAST, OWN, call),
   'answer on a stream of its own': () => frame(RESPONSE, LAST, OWN, ok),
   'window ignored': (id) => [
@@ -105,6 +115,40 @@ const MISUSES = {
       // Waits for the host to take it, so that the host is what fills up.
       if (!channel.write(block)) await new Promise((resolve) => channel.once('drain', resolve));
     }
+  },
+  /** As `calls whose answers nobody reads`, with answers that are large. */
+  'values that nobody reads': async (id, channel, env) => {
+    await env.STORE.put('large', 'v'.repeat(60 * 1024));
+    channel.pause();
+    const large = head(['kv', 'STORE', 'get', { key: 'large' }, 0]);
+    for (let next = OWN + 1000; next < OWN + 100_000; next += 1)
+      if (!channel.write(frame(CALL, LAST, next, large)))
+        await new Promise((resolve) => channel.once('drain', resolve));
+  },
+  'partial call': async (id, channel) => {
+    for (const byte of frame(CALL, LAST, OWN, call).subarray(0, 20)) {
+      channel.write(new Uint8Array([byte]));
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  },
+  'call without its body': (id, channel) => channel.write(frame(CALL, 0, OWN, slow)),
+  'call of everything at once': (id, channel) => {
+    for (let n = 0; n < 1000; n += 1) {
+      channel.write(frame(CALL, 0, OWN + n, slow));
+      channel.write(frame(DATA, 0, OWN + n, new Uint8Array(1024)));
+      channel.write(frame(CREDIT, 0, OWN + n, u32(0)));
+      channel.write(frame(FRAME.abort, 0, OWN + n));
+      channel.write(frame(FRAME.abort, 0, OWN + n));
+      channel.write(frame(DATA, LAST, OWN + n, text('late')));
+    }
+  },
+  'closed channel with open calls': (id, channel) => {
+    for (let n = 0; n < 100; n += 1) channel.write(frame(CALL, 0, OWN + n, slow));
+    channel.destroy();
+  },
+  'half-closed channel with open calls': (id, channel) => {
+    for (let n = 0; n < 100; n += 1) channel.write(frame(CALL, 0, OWN + n, slow));
+    channel.end();
   },
   'denials without end': (id, channel) => {
     for (let i = 0; i < 5000; i += 1) channel.write(frame(24, 0, id, text('invented')));
@@ -167,14 +211,18 @@ async function tenThousandCalls(channel) {
 
 let served = 0;
 export default {
-  async fetch(request) {
+  async fetch(request, env) {
     served += 1;
     const name = decodeURIComponent(new URL(request.url).pathname.split('/').pop());
     if (name === 'fine') return new Response('fine\n');
+    if (name === 'store') {
+      await env.STORE.put('a', 'stored');
+      return new Response(await env.STORE.get('a'));
+    }
     const channel = await takeChannel();
     await new Promise((resolve) => setTimeout(resolve, 10));
     if (name === 'ten thousand calls') return Response.json(await tenThousandCalls(channel));
-    if (MISUSES[name]) await MISUSES[name](served, channel);
+    if (MISUSES[name]) await MISUSES[name](served, channel, env);
     else for (const bytes of [WRITES[name](served)].flat()) channel.write(bytes);
     return new Promise(() => {});
   },

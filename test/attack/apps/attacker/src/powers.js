@@ -43,8 +43,12 @@ export function powers() {
     'process.setuid': () => process.setuid(0) ?? 'root',
     'process.chdir': () => process.chdir('/bin') ?? process.cwd(),
     'os.setPriority': () => builtin('node:os').setPriority(0, -20) ?? 'raised',
-    'os.userInfo': () => builtin('node:os').userInfo().username,
-    'os.networkInterfaces': () => builtin('node:os').networkInterfaces(),
+    'os.userInfo': () => unlike('nobody', builtin('node:os').userInfo().username),
+    'os.networkInterfaces': () => unlike('{}', builtin('node:os').networkInterfaces()),
+    'os.hostname': () => unlike('fn', builtin('node:os').hostname()),
+    'os.release': () => unlike('0.0.0', builtin('node:os').release()),
+    'os.cpus': () => unlike('[]', builtin('node:os').cpus()),
+    'os.loadavg': () => unlike('[ 0, 0, 0 ]', builtin('node:os').loadavg()),
     'Deno.osUptime': () => Deno.osUptime(),
     'Deno.loadavg': () => Deno.loadavg(),
     'inspector.open': () =>
@@ -56,6 +60,13 @@ export function powers() {
     'net permission': async () => granted('net'),
     'write permission': async () => granted('write'),
   };
+}
+
+/** What every sandbox is told alike says nothing about the machine. */
+function unlike(constant, told) {
+  const text = typeof told === 'string' ? told : Deno.inspect(told);
+  if (text === constant) throw new Error('the same everywhere');
+  return text;
 }
 
 async function granted(name) {

@@ -1,8 +1,34 @@
 /* oxlint-disable -- hostile code */
 import { builtin, run } from './attempts.js';
 import { readers, writers } from './files.js';
+import { FRAME, LAST, OWN, frame, head, text } from './frames.js';
 import { connections, datagramsAndNames, unixSockets } from './network.js';
 import { powers } from './powers.js';
+
+/** Writes a forged call to whatever is behind each descriptor but the channel and the standard streams. */
+function intrusions() {
+  const { Socket } = builtin('node:net');
+  const fs = builtin('node:fs');
+  const call = frame(
+    FRAME.call,
+    LAST,
+    OWN + 77,
+    head(['kv', 'STORE', 'put', { key: 'intruded' }, 0], text('x')),
+  );
+  const attempts = {};
+  for (let fd = 4; fd < 64; fd += 1) {
+    attempts[`socket of fd ${fd}`] = () =>
+      new Promise((resolve, reject) => {
+        const socket = new Socket({ fd });
+        socket.on('error', reject);
+        socket.write(call, (error) => (error ? reject(error) : resolve('written')));
+      });
+    attempts[`fs.writeSync to fd ${fd}`] = () => fs.writeSync(fd, call);
+  }
+  for (const path of ['/dev/fd/3', '/proc/self/fd/3', '/proc/1/fd/3', '/proc/2/fd/3', '/proc/2/task/2/fd/3'])
+    attempts[`write to ${path}`] = () => fs.writeFileSync(path, call) ?? 'written';
+  return attempts;
+}
 
 /** What lies behind each descriptor that a socket can be made of, the channel (3) and the standard streams aside. */
 function descriptors() {
@@ -58,11 +84,15 @@ const FATAL = {
 const PROBES = {
   fatal: (query) => run({ [query.get('name')]: FATAL[query.get('name')] }),
   control: (query) =>
-    run({
-      ...connections('127.0.0.1', query.get('port')),
-      ...ofHost(`localhost`, query),
-      ...ofHost('[::1]', query),
-    }),
+    run(
+      Object.assign(
+        {},
+        ...query
+          .get('hosts')
+          .split(' ')
+          .map((host) => toHost(host, query.get('port'))),
+      ),
+    ),
   network: (query) =>
     run({
       ...connections(query.get('host'), query.get('port')),
@@ -80,6 +110,7 @@ const PROBES = {
       ]),
     ),
   descriptors: () => run(descriptors()),
+  intrude: () => run(intrusions()),
   read: (query) => run(readers(query.get('path'))),
   write: (query) => run(writers(query.get('path'))),
   list: (query) =>
@@ -109,10 +140,9 @@ const PROBES = {
   }),
 };
 
-function ofHost(host, query) {
-  return {
-    [`fetch ${host}`]: async () => (await fetch(`http://${host}:${query.get('port')}/v1/health`)).status,
-  };
+function toHost(host, port) {
+  const attempts = Object.entries(connections(host, port));
+  return Object.fromEntries(attempts.map(([name, attempt]) => [`${name} to ${host}`, attempt]));
 }
 
 export default {

@@ -1,0 +1,3 @@
+export { MtlsAuthenticator } from './mtls-authenticator.ts';
+export type { MtlsOptions } from './mtls-authenticator.ts';
+export { checkMtls } from './authorities.ts';

@@ -1,0 +1,10 @@
+export { OidcLogin } from './oidc-login.ts';
+export type { OidcLoginOptions } from './oidc-login.ts';
+export type { LoginAnswer } from './login-answer.ts';
+export { OidcAuthenticator, checkOidc } from './oidc-authenticator.ts';
+export type { OidcAuthenticatorOptions } from './oidc-authenticator.ts';
+export { EndedSessions } from './ended-sessions.ts';
+export type { EndedSessionsOptions } from './ended-sessions.ts';
+export { isNavigation } from './browser-request.ts';
+export type { BrowserCredentials, LoginRequest } from './browser-request.ts';
+export { isOwnCookie, withoutOwnCookies } from './cookies.ts';
