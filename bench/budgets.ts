@@ -2,6 +2,7 @@
 import { BUCKET_GET, BUCKET_GROWTH, BUCKET_PUT } from './bucket.ts';
 import { coldName, DENO_PROCESS, POOL_EMPTY, WORKER_LOADER } from './cold-start.ts';
 import { DIRECT, EGRESS } from './egress.ts';
+import { ACCEPTED, BEFORE, CAPACITY, KNOWN_FAILED, KNOWN_LATENCY } from './flood.ts';
 import { GRANT_ALLOWED, GRANT_DENIED } from './grant-check.ts';
 import { ALL_TOGETHER, PUBLIC_ROUTE, guardedName } from './gateway.ts';
 import { KV_GET } from './kv.ts';
@@ -24,7 +25,7 @@ export interface Verdict {
 
 interface Budget {
   readonly name: string;
-  readonly unit: 'ms' | 'x' | 'µs' | 'MB' | 'MB/s';
+  readonly unit: 'ms' | 'x' | 'µs' | 'MB' | 'MB/s' | '%';
   readonly bound: { readonly atMost: number } | { readonly atLeast: number };
   readonly value: (results: readonly Result[]) => number | null;
 }
@@ -95,6 +96,9 @@ const BUDGETS: readonly Budget[] = [
     0.6,
     ratio(guardedName(ALL_TOGETHER, 'throughput'), PUBLIC_ROUTE),
   ),
+  atMost('known callers in a flood: not served', 1, '%', of(KNOWN_FAILED)),
+  atMost('known callers in a flood: p50 over that before it', 3, 'x', ratio(KNOWN_LATENCY, BEFORE)),
+  atLeast('served in a flood, over the capacity', 0.85, ratio(ACCEPTED, CAPACITY)),
   atMost('idle, warmed instance: PSS', 16, 'MB', of(IDLE_INSTANCE)),
   atMost(`${FUNCTIONS_AT_REST} deployed functions, extrapolated`, 200, 'MB', (results) => {
     const each = of(AT_REST)(results);

@@ -1,4 +1,4 @@
-/** One session of HTTP/2 with at most one request in flight, as `Connection` is for HTTP/1.1. */
+/** At most one request in flight on a session of HTTP/2, as `Connection` is for HTTP/1.1. */
 import { once } from 'node:events';
 import { connect, type ClientHttp2Session, type OutgoingHttpHeaders } from 'node:http2';
 import type { ResponseListener, Target } from './connection.ts';
@@ -14,8 +14,13 @@ export class Http2Connection {
     this.#listener = listener;
   }
 
-  /** Resolves when the session stands. */
-  static async open(target: Target, listener: ResponseListener): Promise<Http2Connection> {
+  /** Resolves when the session stands. `beside`: one whose session it shares; null for a session of its own. */
+  static async open(
+    target: Target,
+    listener: ResponseListener,
+    beside: Http2Connection | null,
+  ): Promise<Http2Connection> {
+    if (beside !== null) return new Http2Connection(beside.#session, target, listener);
     const session = connect(`https://127.0.0.1:${target.port}`, { rejectUnauthorized: false });
     await once(session, 'connect');
     session.on('error', (error) => listener.failed(error));

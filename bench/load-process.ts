@@ -3,6 +3,7 @@ import { Connection, encodeRequest, type ResponseListener } from './connection.t
 import { Http2Connection } from './http2-connection.ts';
 import type { LoadOrder, LoadResult, OpenOrder, OpenResult } from './load.ts';
 import { runOpenLoop } from './open-loop.ts';
+import { cpuMicrosOf } from './processes.ts';
 
 /** Latencies that are kept of one round. */
 const SAMPLES_MAX = 1_000_000;
@@ -15,17 +16,7 @@ interface Sender {
 }
 
 async function run(order: LoadOrder): Promise<LoadResult> {
-  const { variants } = order;
-  const requests = (variants ?? [{}]).map((headers) =>
-    encodeRequest({ ...order, headers: { ...order.headers, ...headers } }),
-  );
-  let next = 0;
-  /** Null when each variant has been sent once. */
-  const nextRequest = (): Buffer | null => {
-    const request = requests[variants === undefined ? 0 : next] ?? null;
-    next += 1;
-    return request;
-  };
+  const nextRequest = requestsOf(order);
   const { promise: done, resolve, reject } = Promise.withResolvers<void>();
   let count = 0;
   let stopping = false;
@@ -33,6 +24,7 @@ async function run(order: LoadOrder): Promise<LoadResult> {
 
   const starts: (() => void)[] = [];
   const connections: Sender[] = [];
+  const connect = connector(order);
   for (let index = 0; index < order.connections; index += 1) {
     let sentAt = 0;
     const listener: ResponseListener = {
@@ -56,9 +48,7 @@ async function run(order: LoadOrder): Promise<LoadResult> {
       },
       failed: reject,
     };
-    const connection: Sender = order.http2
-      ? await Http2Connection.open(order, listener)
-      : await Connection.open(order.port, listener, order.tls);
+    const connection = await connect(listener, index);
     connections.push(connection);
     starts.push(() => {
       const request = nextRequest();
@@ -68,14 +58,18 @@ async function run(order: LoadOrder): Promise<LoadResult> {
     });
   }
 
+  const { pids = [] } = order;
+  const cpuBefore = cpuMicrosOf(pids);
   const startedAt = performance.now();
   for (const start of starts) start();
   const timer = setTimeout(() => {
     stopping = true;
   }, order.durationMs);
   let problem: string | null = null;
+  let cpuMicros = 0;
   try {
     await done;
+    cpuMicros = cpuMicrosOf(pids) - cpuBefore;
   } catch (error) {
     problem = (error as Error).message;
   } finally {
@@ -83,7 +77,33 @@ async function run(order: LoadOrder): Promise<LoadResult> {
     for (const connection of connections) connection.close();
   }
   const seconds = (performance.now() - startedAt) / 1000;
-  return { requests: count, seconds, latencies: samples.slice(0, Math.min(count, SAMPLES_MAX)), problem };
+  const latencies = samples.slice(0, Math.min(count, SAMPLES_MAX));
+  return { requests: count, seconds, latencies, cpuMicros, problem };
+}
+
+/** Gives the next request each time; null when each variant has been sent once. */
+function requestsOf(order: LoadOrder): () => Buffer | null {
+  const { variants } = order;
+  const requests = (variants ?? [{}]).map((headers) =>
+    encodeRequest({ ...order, headers: { ...order.headers, ...headers } }),
+  );
+  let next = 0;
+  return () => {
+    const request = requests[variants === undefined ? 0 : next] ?? null;
+    next += 1;
+    return request;
+  };
+}
+
+/** Opens one connection after the other, those of HTTP/2 as streams of as few sessions as the order says. */
+function connector(order: LoadOrder): (listener: ResponseListener, index: number) => Promise<Sender> {
+  const { port, tls, streamsPerSession } = order;
+  let session: Http2Connection | null = null;
+  return async (listener, index) => {
+    if (streamsPerSession === undefined) return Connection.open(port, listener, tls);
+    session = await Http2Connection.open(order, listener, index % streamsPerSession === 0 ? null : session);
+    return session;
+  };
 }
 
 process.on('message', (order: LoadOrder | OpenOrder) => {

@@ -10,8 +10,10 @@ export const UNANSWERED = 0;
 export interface LoadOrder extends Target {
   readonly connections: number;
   readonly durationMs: number;
-  /** True: HTTP/2 over TLS. */
-  readonly http2?: boolean;
+  /** HTTP/2 over TLS, with so many of the `connections` as streams of one session. */
+  readonly streamsPerSession?: number;
+  /** Processes whose CPU time is wanted, from when all connections stand. */
+  readonly pids?: readonly number[];
   /** Fields that differ from request to request: each is sent once, and then the round is over. */
   readonly variants?: readonly Readonly<Record<string, string>>[];
 }
@@ -22,6 +24,8 @@ export interface LoadResult {
   readonly seconds: number;
   /** ms from the write of a request to the last byte of its answer. */
   readonly latencies: Float64Array;
+  /** CPU time of `pids`. */
+  readonly cpuMicros: number;
   /** Null, or the first thing that went wrong. */
   readonly problem: string | null;
 }

@@ -16,12 +16,20 @@ export interface Surroundings {
 const FRAMES = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'] as const;
 const FRAME_MS = 80;
 
-/** Control characters other than line breaks and tabs as visible escapes, so that nobody's text steers the terminal. */
-export function printable(text: string): string {
+// What `src/evidence` escapes in a log line as well, but for line breaks and tabs: what moves the cursor, ends a
+// line for some terminals, and reorders or hides text (Unicode TR 36, section 2.4).
+const UNPRINTABLE =
   // eslint-disable-next-line no-control-regex -- these are what is looked for
-  return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, (character) => {
-    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
-  });
+  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]|[\u{e0000}-\u{e007f}]/gu;
+
+/** Such characters as visible escapes, so that nobody's text steers the terminal or passes for another line. */
+export function printable(text: string): string {
+  return text.replace(UNPRINTABLE, (character) =>
+    character
+      .split('')
+      .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+      .join(''),
+  );
 }
 
 /** What a command says and how: results on stdout, progress and errors on stderr, colours for people only. */

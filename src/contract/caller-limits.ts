@@ -115,6 +115,7 @@ export const CALLER_LIMITS = {
     'count',
     'characters of the data that a remembered decision is found by',
   ),
+  loginsPerAddressMax: limit(60, 'count', 'requests in a minute of one address to the paths of logins'),
   signedBodyBytesMax: limit(
     1 * MIB,
     'bytes',

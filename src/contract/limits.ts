@@ -54,6 +54,7 @@ export const LIMITS = {
     'bytes',
     'request body that is collected and sent to an instance in one go',
   ),
+  wholeBodiesBytesMax: limit(256 * MIB, 'bytes', 'request bodies that are kept whole to be judged, together'),
   lingerTimeoutMs: limit(1 * SECOND_MS, 'ms', 'time to read away what a refused caller still sends'),
   lingerBytesMax: limit(1 * MIB, 'bytes', 'bytes read away from a refused caller'),
   webSocketsMax: limit(5_000, 'count', 'open WebSockets of a listener'),

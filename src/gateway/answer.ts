@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../contract/index.ts';
+import type { ByteBudget } from './byte-budget.ts';
 import type { Connection } from './connection.ts';
 import { errorAnswer } from './error-answer.ts';
 import type { GatewayLimits } from './gateway-limits.ts';
@@ -12,6 +13,8 @@ const TEXT_BYTES_MAX = 4096;
 export interface AnswerRules {
   readonly limits: GatewayLimits;
   readonly ticker: Ticker;
+  /** For bodies that a stage has to see whole. */
+  readonly wholeBodies: ByteBudget;
   /** True once no connection is to be kept alive. */
   draining(): boolean;
 }

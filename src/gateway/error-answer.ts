@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import { ERRORS } from '../contract/index.ts';
 import type { ErrorCode } from '../contract/index.ts';
+import { asciiJson } from './ascii-json.ts';
 
 const OPAQUE_MESSAGE = 'The request could not be served.';
 
@@ -9,6 +10,7 @@ export interface ErrorAnswer {
   readonly status: number;
   /** Flat, Content-Length included. */
   readonly fields: string[];
+  /** ASCII alone. */
   readonly body: string;
 }
 
@@ -20,7 +22,7 @@ export function errorAnswer(
   details: Readonly<Record<string, unknown>> | null = null,
 ): ErrorAnswer {
   const { fault, status, summary } = ERRORS[code];
-  const body = JSON.stringify({
+  const body = asciiJson({
     error: { code, message: fault === 'caller' ? summary : OPAQUE_MESSAGE, id, ...details },
   });
   const fields = [

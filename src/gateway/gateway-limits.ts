@@ -21,6 +21,7 @@ export interface GatewayLimits {
   readonly requestsInFlightMax: number;
   readonly pipelinedRequestsMax: number;
   readonly collectedBodyBytesMax: number;
+  readonly wholeBodiesBytesMax: number;
   readonly lingerTimeoutMs: number;
   readonly lingerBytesMax: number;
   readonly drainTimeoutMs: number;
@@ -53,6 +54,7 @@ export function gatewayLimits(replaced: Partial<GatewayLimits> = {}): GatewayLim
     requestsInFlightMax: LIMITS.requestsInFlightMax.value,
     pipelinedRequestsMax: LIMITS.pipelinedRequestsMax.value,
     collectedBodyBytesMax: LIMITS.collectedBodyBytesMax.value,
+    wholeBodiesBytesMax: LIMITS.wholeBodiesBytesMax.value,
     lingerTimeoutMs: LIMITS.lingerTimeoutMs.value,
     lingerBytesMax: LIMITS.lingerBytesMax.value,
     drainTimeoutMs: LIMITS.drainTimeoutMs.value,

@@ -8,6 +8,7 @@ import type { Exchange, ExchangeRequest, ResponseSink } from '../instance/index.
 import type { FunctionLimits, Manifest, RouteSpec } from '../manifest/index.ts';
 import type { Dispatcher } from '../pool/index.ts';
 import type { TransportOptions } from '../transport/index.ts';
+import { MemoryCounters, RateRules } from '../rate/index.ts';
 import { credentialsOf } from './credentials.ts';
 import { createGateway } from './gateway.ts';
 import type { Gateway } from './gateway-options.ts';
@@ -110,6 +111,7 @@ export function openGuards(guard: Partial<RouteGuard> = {}, more: Partial<Guards
   };
   return {
     of: () => asks,
+    loginRate: new RateRules(new MemoryCounters(), [], { project: 'default', route: 'logins' }),
     loginAt: () => null,
     authenticate: (authenticator, received, body) =>
       authenticator.authenticate(credentialsOf(received, body)),

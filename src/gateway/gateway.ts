@@ -5,6 +5,7 @@ import { newId } from '../contract/index.ts';
 import type { ErrorCode } from '../contract/index.ts';
 import { Entrance } from '../transport/index.ts';
 import type { AnswerRules } from './answer.ts';
+import { ByteBudget } from './byte-budget.ts';
 import type { Connection, SocketConnection } from './connection.ts';
 import { Connections } from './connections.ts';
 import { gatewayLimits } from './gateway-limits.ts';
@@ -51,7 +52,8 @@ class HttpGateway implements Gateway {
     );
     const tickMs = Math.max(1, Math.min(TICK_MS_MAX, Math.floor(shortestMs / TICKS_PER_LIMIT)));
     this.#ticker = new Ticker(tickMs, (now) => this.#connections.sweep(now));
-    this.#rules = { limits, ticker: this.#ticker, draining: () => this.#draining };
+    const wholeBodies = new ByteBudget(limits.wholeBodiesBytesMax);
+    this.#rules = { limits, ticker: this.#ticker, wholeBodies, draining: () => this.#draining };
     this.#path = new RequestPath(options, this.#rules, this.#journal);
     const entrance = new Entrance(options.transport);
     const parts = { limits, ticker: this.#ticker, connections: this.#connections, entrance };

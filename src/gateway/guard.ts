@@ -43,6 +43,8 @@ export interface Guards {
     readonly fn: DeployedFunction;
     readonly route: RouteSpec;
   }): RouteGuard;
+  /** How often one address may ask for the paths of logins. */
+  readonly loginRate: RateRules;
   /** The login that is served at a target by the gateway itself; null for any other target. */
   loginAt(target: Target): OidcLogin | null;
   /**

@@ -1,8 +1,8 @@
 /**
- * The HTTP/1.1 front door. It promises that a request reaches a function only as one well-formed message
- * with one canonical `Target`, after every stage (receive, authenticate, admit, authorize, route) has
- * agreed, and that what a function answers cannot break the framing of the connection. It refuses what
- * two parsers could read in two ways, and says no more about a failure than a code and an id.
+ * The front door for HTTP/1.1 and HTTP/2. It promises that a request reaches a function only as one
+ * well-formed message with one canonical `Target`, after every stage (receive, identify, admit, authorize,
+ * validate, route) has agreed, and that what a function answers cannot break the framing of the connection.
+ * It refuses what two parsers could read in two ways, and says no more about a failure than a code and an id.
  */
 export { createGateway } from './gateway.ts';
 export { RouteGuards } from './route-guards.ts';

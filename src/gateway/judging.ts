@@ -42,10 +42,11 @@ export class Judging implements OpenExchange {
     return step(outcome, (value) => this.#over ?? next(value));
   }
 
-  /** What is given back where it is over before the stages are done. */
-  hold(slot: Slot): void {
+  /** What is given back at once where it is over before the stages are done. */
+  hold(slot: Slot): Slot {
     if (this.#over === null) this.#slot = slot;
     else slot.release();
+    return slot;
   }
 
   /** Hands over what the stages decide, once, or why it is not waited for any longer. */

@@ -10,6 +10,6 @@ export function ownFields({ guard, head, target }: Received): readonly string[] 
  * True where a browser may be told to come back by TLS alone. It would keep that for every port of a name of
  * this machine, long after a server that was tried there is gone.
  */
-function isStrict({ scheme, host }: Target): boolean {
+export function isStrict({ scheme, host }: Target): boolean {
   return scheme === 'https' && host !== 'localhost' && !host.endsWith('.localhost');
 }

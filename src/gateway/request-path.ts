@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { OidcLogin } from '../identity/index.ts';
-import { LoadShedder, LoopLag } from '../rate/index.ts';
+import { LoadShedder, LoopLag, addressGroup } from '../rate/index.ts';
 import { Admission } from './admit.ts';
 import type { AnswerRules } from './answer.ts';
 import { authorize } from './authorize.ts';
@@ -19,7 +19,7 @@ import { judged, Judging } from './judging.ts';
 import type { IncomingRequest, OutgoingResponse } from './message.ts';
 import { OwnExchange } from './own-exchange.ts';
 import type { OwnAnswer } from './own-exchange.ts';
-import { ownFields } from './own-fields.ts';
+import { isStrict, ownFields } from './own-fields.ts';
 import { readMessage, receive, sourceOf } from './receive.ts';
 import type { ReadMessage, ReceiveRules } from './receive.ts';
 import { Refusal } from './refusal.ts';
@@ -27,7 +27,7 @@ import { NO_ROUTE, compileResponsePolicy } from './response-policy.ts';
 import type { Preflight } from './response-policy.ts';
 import { route } from './route.ts';
 import type { Outcome, Received, Routed } from './stages.ts';
-import { held } from './step.ts';
+import { held, step } from './step.ts';
 import { validate } from './validate.ts';
 import { WebSocketExchange } from './web-socket-exchange.ts';
 import { checkHandshake, Handshaker } from './web-socket-handshake.ts';
@@ -53,8 +53,8 @@ export interface Upgrade {
   readonly early: Buffer;
 }
 
-/** What answers without a route have. */
-const UNROUTED = compileResponsePolicy(NO_ROUTE);
+/** What answers without a route have. Where the target could not be read, nothing is asked of browsers for later. */
+const UNROUTED = compileResponsePolicy(NO_ROUTE).fieldsFor(null, false);
 
 /** The way of every request: through the stages, to a function or to a refusal. */
 export class RequestPath {
@@ -142,17 +142,19 @@ export class RequestPath {
   /** The request path: each stage takes what the one before returned. */
   #pass(received: Received, judging: Judging): Outcome<Routed> {
     return judging.step(identify(received, this.#identifyRules), (identified) =>
-      judging.step(this.#admission.admit(identified), (admitted) => {
-        judging.hold(admitted.slot);
-        return held(admitted.slot, () =>
-          judging.step(authorize(admitted), (authorized) => judging.step(validate(authorized), route)),
-        );
-      }),
+      step(this.#admission.admit(identified), (admitted) =>
+        held(judging.hold(admitted.slot), () =>
+          judging.step(judging.step(admitted, authorize), (authorized) =>
+            judging.step(validate(authorized), route),
+          ),
+        ),
+      ),
     );
   }
 
   #conclude(intake: Intake, received: Received, outcome: Routed | Refusal): void {
     if (intake.connection.gone) {
+      received.body.release();
       if (outcome instanceof Refusal) this.#record(intake, outcome, received);
       else outcome.slot.release();
     } else if (outcome instanceof Refusal) this.#refuse(intake, outcome, received);
@@ -164,6 +166,7 @@ export class RequestPath {
     const { message, response, connection, awaitsContinue } = intake;
     const exchange = new HttpExchange(routed, message, response, connection, this.#rules, (outcome) => {
       routed.slot.release();
+      routed.body.release();
       this.#served(intake, routed, outcome);
     });
     exchange.run(this.#options.dispatcher, response, awaitsContinue);
@@ -186,6 +189,7 @@ export class RequestPath {
         settled: (outcome) => {
           this.#webSockets.delete(exchange);
           routed.slot.release();
+          routed.body.release();
           this.#served(intake, routed, outcome);
         },
       },
@@ -194,8 +198,15 @@ export class RequestPath {
   }
 
   /** A path of a login, which the gateway serves itself. */
-  async #logIn(intake: Intake, { target, head }: ReadMessage, login: OidcLogin): Promise<void> {
+  async #logIn(intake: Intake, { target, head, address }: ReadMessage, login: OidcLogin): Promise<void> {
     const { connection } = intake;
+    const who = { address: addressGroup(address), subject: null, key: null };
+    const rated = await this.#options.guards.loginRate.take(who);
+    if (!rated.allowed) {
+      const options = { event: 'limit.exceeded', headers: rated.fields } as const;
+      this.#refuse(intake, new Refusal(rated.code, `logins: ${rated.reason}`, options), null);
+      return;
+    }
     const asked = {
       method: target.method,
       path: target.path,
@@ -223,7 +234,7 @@ export class RequestPath {
   }
 
   #answerPreflight(intake: Intake, { guard, target, match }: Received, preflight: Preflight): void {
-    const answer = guard.response.preflight(preflight, target.scheme === 'https');
+    const answer = guard.response.preflight(preflight, isStrict(target));
     const { id, connection } = intake;
     if (answer?.allowed === false) {
       const detail = `preflight: ${answer.reason}`;
@@ -234,9 +245,15 @@ export class RequestPath {
 
   /** Answers in the gateway's own name. */
   #answer(intake: Intake, answer: OwnAnswer): void {
-    const { id, message, response, connection, awaitsContinue } = intake;
-    const exchange = new OwnExchange(message, response, connection, this.#rules, () => undefined);
-    exchange.answer(answer, id, awaitsContinue);
+    this.#ownExchange(intake).answer(answer, intake.id, intake.awaitsContinue);
+  }
+
+  #ownExchange({ message, response, connection, upgrade }: Intake): OwnExchange {
+    return new OwnExchange(message, response, connection, this.#rules, () => {
+      if (upgrade === null) return;
+      if (upgrade.response.socket !== null) upgrade.response.detachSocket(upgrade.socket);
+      upgrade.socket.destroySoon();
+    });
   }
 
   #served(intake: Intake, { match, target }: Routed, outcome: ExchangeOutcome): void {
@@ -247,18 +264,12 @@ export class RequestPath {
 
   /** `received`: null where the first stage refused. */
   #refuse(intake: Intake, refusal: Refusal, received: Received | null): void {
-    const { id, message, response, connection, upgrade } = intake;
-    if (refusal.closes) connection.closing = true;
+    if (refusal.closes) intake.connection.closing = true;
+    received?.body.release();
     this.#record(intake, refusal, received);
-    const refused = new OwnExchange(message, response, connection, this.#rules, () => {
-      if (upgrade === null) return;
-      if (upgrade.response.socket !== null) upgrade.response.detachSocket(upgrade.socket);
-      upgrade.socket.destroySoon();
-    });
-    const shared =
-      received === null ? UNROUTED.fieldsFor(null, connection.scheme === 'https') : ownFields(received);
+    const shared = received === null ? UNROUTED : ownFields(received);
     const awaitsContinue = intake.awaitsContinue && received?.body.isAsked !== true;
-    refused.refuse(refusal, id, awaitsContinue, shared);
+    this.#ownExchange(intake).refuse(refusal, intake.id, awaitsContinue, shared);
   }
 
   #record(intake: Intake, refusal: Refusal, received: Received | null): void {

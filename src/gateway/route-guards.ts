@@ -1,8 +1,9 @@
+import { LIMITS } from '../contract/index.ts';
 import type { Clock } from '../contract/index.ts';
 import type { DeployedFunction, Deployment } from '../deploy/index.ts';
 import type { Evidence } from '../evidence/index.ts';
 import type { Authenticator, FailureCounter, OidcLogin, Verdict } from '../identity/index.ts';
-import type { Manifest, RouteSpec } from '../manifest/index.ts';
+import type { Manifest, RateSpec, RouteSpec } from '../manifest/index.ts';
 import { checkPolicies, compilePolicies, denyAll } from '../policy/index.ts';
 import type { PolicySets, ResourceLookup } from '../policy/index.ts';
 import { ConcurrencyRules, OpenCounts, RateRules } from '../rate/index.ts';
@@ -27,6 +28,14 @@ export interface RouteGuardsOptions {
   readonly clock: Clock;
 }
 
+/** Each login of a person asks three times: for the login, its callback and, at the end, the logout. */
+const LOGIN_RATE: RateSpec = {
+  count: LIMITS.loginsPerAddressMax.value,
+  periodMs: 60_000,
+  per: 'address',
+  burst: LIMITS.loginsPerAddressMax.value,
+};
+
 /** A route with the function that it leads to. */
 interface GuardedRoute {
   readonly deployment: Deployment;
@@ -39,6 +48,7 @@ interface GuardedRoute {
  * nothing. What outlives a deployment (verdicts, counts, keys of issuers) does not belong to its guard.
  */
 export class RouteGuards implements Guards {
+  readonly loginRate: RateRules;
   readonly #options: RouteGuardsOptions;
   readonly #guards = new WeakMap<RouteSpec, RouteGuard>();
   readonly #policies = new Map<Manifest, PolicySets>();
@@ -47,6 +57,8 @@ export class RouteGuards implements Guards {
 
   constructor(options: RouteGuardsOptions) {
     this.#options = options;
+    const { counters, project } = options;
+    this.loginRate = new RateRules(counters, [LOGIN_RATE], { project, route: 'logins' });
   }
 
   of(match: GuardedRoute): RouteGuard {

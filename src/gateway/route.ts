@@ -1,11 +1,11 @@
 import { withoutOwnCookies } from '../identity/index.ts';
 import type { Caller } from '../identity/index.ts';
 import type { RouteAuth } from '../manifest/index.ts';
+import { asciiJson } from './ascii-json.ts';
 import type { Routed, Validated } from './stages.ts';
 
 /** Credentials that are read on a route with API keys. */
 const API_KEY = 'x-api-key';
-const NOT_ASCII = /[\u007f-\uffff]/g;
 
 /**
  * Last stage: what the function sees of the request. Its URL comes from the same `Target` that was routed
@@ -49,12 +49,8 @@ function isCrossOriginWebSocket(validated: Validated): boolean {
 
 type Known = Exclude<Caller, { kind: 'anonymous' } | { kind: 'control' }>;
 
-/** JSON of ASCII alone, so that it is a header whatever a claim holds. */
 function identityOf({ kind, authenticator, subject, scopes, claims }: Known): string {
-  return JSON.stringify({ kind, authenticator, subject, scopes, claims }).replace(
-    NOT_ASCII,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
+  return asciiJson({ kind, authenticator, subject, scopes, claims });
 }
 
 function isKeyed(auth: RouteAuth): boolean {

@@ -41,6 +41,7 @@ function received(
   const body: BodySource = {
     collected: null,
     isAsked: false,
+    release: () => undefined,
     collect: () => Promise.reject(new Error('no body')),
   };
   const rules = {

@@ -4,7 +4,9 @@ import { PROJECT } from '../control/index.ts';
 import { SystemResolver } from '../egress/index.ts';
 import { Authenticators, RouteGuards } from '../gateway/index.ts';
 import { ApiKeyStore, EndedSessions, FailureCounter, KeySets } from '../identity/index.ts';
+import type { KeySetHealth } from '../identity/index.ts';
 import type { ResourceLookup } from '../policy/index.ts';
+import type { Evidence } from '../evidence/index.ts';
 import type { Closers } from './closers.ts';
 import { openCounters } from './open-counters.ts';
 import type { State } from './open-state.ts';
@@ -30,7 +32,11 @@ export async function openGuards(
   const ended = await EndedSessions.open({ store, project: PROJECT, clock });
   const authenticators = new Authenticators({
     project: PROJECT,
-    keySets: new KeySets({ resolver, clock }),
+    keySets: new KeySets({
+      resolver,
+      clock,
+      changed: (issuer, health) => recordIssuer(evidence, issuer, health),
+    }),
     apiKeys,
     ended,
     vault,
@@ -51,4 +57,19 @@ export async function openGuards(
     clock,
   });
   return { guards, authenticators, apiKeys, lookup };
+}
+
+/** The keys of an issuer are out of reach, and those that are known go on for a time; or they are there again. */
+function recordIssuer(evidence: Evidence, issuer: string, health: KeySetHealth): void {
+  const isBack = health.lastFailure === null;
+  evidence.record({
+    app: null,
+    function: null,
+    instance: null,
+    request: null,
+    kind: 'platform.degraded',
+    severity: isBack ? 'info' : 'medium',
+    reason: isBack ? 'issuer back' : 'issuer gone',
+    detail: { issuer, cause: health.lastFailure, keys: health.keys },
+  });
 }

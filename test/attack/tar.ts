@@ -48,7 +48,7 @@ function header(entry: TarEntry, bytes: number): Buffer {
 export function plainApp(
   name: string,
   source: string,
-  settings: { readonly auth?: string | null; readonly limits?: object } = {},
+  settings: { readonly auth?: unknown; readonly limits?: object } = {},
 ): TarEntry[] {
   const auth = settings.auth === undefined ? 'public' : settings.auth;
   const route = { path: `/${name}`, ...(auth === null ? {} : { auth }) };

@@ -4,7 +4,7 @@ import { SystemResolver } from '../../egress/index.ts';
 import { manualClock, type ManualClock } from '../clock.fixture.ts';
 import { IssuerClient } from './issuer-client.ts';
 import { signer, startIssuer, type Issuer } from './issuer.fixture.ts';
-import { KeySet } from './key-set.ts';
+import { KeySet, type KeySetOptions } from './key-set.ts';
 
 /** The keys of the issuer: it has the first. */
 export const one = signer('ES256', 'one');
@@ -15,6 +15,7 @@ interface Making {
   readonly jwks?: string | null;
   readonly unsafePrivate?: boolean;
   readonly timeoutMs?: number;
+  readonly changed?: KeySetOptions['changed'];
 }
 
 export interface KeySetPlace {
@@ -50,10 +51,17 @@ export function useKeySet(): KeySetPlace {
     jwks = null,
     unsafePrivate = true,
     timeoutMs,
+    changed,
   }: Making): KeySet => {
     const timeout = timeoutMs === undefined ? {} : { timeoutMs };
     const client = new IssuerClient({ resolver: new SystemResolver(), unsafePrivate, ...timeout });
-    return new KeySet({ issuer, jwks, client, clock: place.clock });
+    return new KeySet({
+      issuer,
+      jwks,
+      client,
+      clock: place.clock,
+      ...(changed === undefined ? {} : { changed }),
+    });
   };
   return Object.assign(place, {
     remake(how: Making): void {

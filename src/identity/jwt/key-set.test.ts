@@ -165,6 +165,23 @@ describe('an outage', () => {
     assert.equal(await finds('one'), true);
   });
 
+  it('is told once, and once that it is over', async () => {
+    const told: (string | null)[] = [];
+    remake({ changed: ({ lastFailure }) => told.push(lastFailure === null ? null : 'failed') });
+    await finds('one');
+    assert.deepEqual(told, [], 'the first success is no news');
+    answerKeysWith((response) => response.writeHead(500).end());
+    for (let i = 0; i < 3; i += 1) {
+      place.clock.move(LIFETIME);
+      await finds('one');
+    }
+    assert.deepEqual(told, ['failed']);
+    place.issuer.answer = null;
+    place.clock.move(COOLDOWN);
+    await finds('one');
+    assert.deepEqual(told, ['failed', null]);
+  });
+
   it('makes a key that is not known a matter of waiting', async () => {
     await finds('one');
     answerKeysWith((response) => response.writeHead(500).end());

@@ -14,6 +14,8 @@ export interface KeySetOptions {
   /** Closed with the set. */
   readonly client: IssuerClient;
   readonly clock: Clock;
+  /** Told once when a fetch fails after one that went well, or the first, and once when one goes well again. */
+  readonly changed?: (health: KeySetHealth) => void;
   /** Called when the last holder has closed it. */
   readonly onClose?: () => void;
 }
@@ -194,10 +196,14 @@ export class KeySet {
       const known = readPublicKeys(await client.json(url, LIMITS.jwksBytesMax.value, signal));
       this.#adopt(known);
       this.#fetched = asked;
+      const hadFailed = this.#failure !== null;
       this.#failure = null;
+      if (hadFailed) this.#options.changed?.(this.health());
       this.#lastFailedMonotonic = -Infinity;
     } catch (thrown) {
+      const hadFailed = this.#failure !== null;
       this.#failure = { at: clock.now(), reason: toCordonError(thrown).message };
+      if (!hadFailed) this.#options.changed?.(this.health());
       this.#lastFailedMonotonic = clock.monotonic();
     }
   }

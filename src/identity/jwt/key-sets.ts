@@ -7,6 +7,8 @@ import type { KeySetHealth } from './key-set.ts';
 export interface KeySetsOptions {
   readonly resolver: Resolver;
   readonly clock: Clock;
+  /** Told when an issuer does not give its keys, and when it does again; see `KeySetOptions.changed`. */
+  readonly changed?: (issuer: string, health: KeySetHealth) => void;
   /** More certificates to trust than those of the runtime, in PEM. */
   readonly ca?: readonly string[] | undefined;
 }
@@ -36,9 +38,16 @@ export class KeySets {
     const name = JSON.stringify([issuer, jwks, unsafePrivate]);
     const known = this.#open.get(name);
     if (known !== undefined) return known.set.hold();
-    const { resolver, clock, ca } = this.#options;
+    const { resolver, clock, ca, changed } = this.#options;
     const client = new IssuerClient({ resolver, unsafePrivate, ca });
-    const set = new KeySet({ issuer, jwks, client, clock, onClose: () => this.#open.delete(name) });
+    const set = new KeySet({
+      issuer,
+      jwks,
+      client,
+      clock,
+      changed: (health) => changed?.(issuer, health),
+      onClose: () => this.#open.delete(name),
+    });
     this.#open.set(name, { source: { issuer, jwks, unsafePrivate }, set });
     return set;
   }

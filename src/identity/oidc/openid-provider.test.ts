@@ -5,15 +5,12 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { Provider } from 'oidc-provider';
-import { request as send } from 'undici';
 import { openPlace } from '../../vault/vault.fixture.ts';
 import type { Place } from '../../vault/vault.fixture.ts';
 import { openApp } from './browser.fixture.ts';
 import type { App } from './browser.fixture.ts';
 import { isNavigation } from './index.ts';
-
-const HOPS_MAX = 15;
-const NAVIGATION = { accept: 'text/html', 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' };
+import { Person } from './person.fixture.ts';
 
 let place: Place;
 let app: App & { close(): void };
@@ -112,92 +109,10 @@ async function serveApp(request: IncomingMessage, response: ServerResponse): Pro
   else response.writeHead(401).end();
 }
 
-interface Page {
-  readonly url: string;
-  readonly status: number;
-  readonly text: string;
-}
-
-/** What a browser sends besides what it always does; a body makes it a POST. */
-interface Form {
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string;
-}
-
-/** A browser: cookies by origin, redirects followed, forms filled in. */
-class Person {
-  readonly #jars = new Map<string, Map<string, string>>();
-  readonly visited: string[] = [];
-  /** Goes no further than to this part of a URL, as if the connection broke. */
-  stopsAt: string | null = null;
-
-  cookiesOf(origin: string): Map<string, string> {
-    let jar = this.#jars.get(origin);
-    if (jar === undefined) {
-      jar = new Map();
-      this.#jars.set(origin, jar);
-    }
-    return jar;
-  }
-
-  async go(start: string, init: Form = {}): Promise<Page> {
-    let url = start;
-    let current = init;
-    for (let hop = 0; hop < HOPS_MAX; hop += 1) {
-      this.visited.push(url);
-      if (this.stopsAt !== null && url.includes(this.stopsAt)) return { url, status: 0, text: '' };
-      const jar = this.cookiesOf(new URL(url).origin);
-      const cookie = [...jar].map((pair) => pair.join('=')).join('; ');
-      // Not by fetch, which says of itself that it is no navigation.
-      const {
-        statusCode: status,
-        headers,
-        body,
-      } = await send(url, {
-        method: current.body === undefined ? 'GET' : 'POST',
-        body: current.body ?? null,
-        headers: { ...NAVIGATION, ...current.headers, ...(cookie === '' ? {} : { cookie }) },
-      });
-      for (const line of [headers['set-cookie'] ?? []].flat()) keep(jar, line);
-      const text = await body.text();
-      const { location } = headers;
-      if (typeof location !== 'string') return { url, status, text };
-      url = new URL(location, url).href;
-      current = {};
-    }
-    throw new Error('too many redirects');
-  }
-
-  /** Sends the one form of a page of the provider with these values besides its own. */
-  submit({ url, text }: Page, values: Readonly<Record<string, string>>): Promise<Page> {
-    const action = /<form[^>]*action="([^"]*)"/.exec(text)?.[1] ?? '';
-    const hidden = [...text.matchAll(/<input type="hidden" name="([^"]*)" value="([^"]*)"/g)];
-    const own = Object.fromEntries(hidden.map(([, name = '', value = '']) => [name, value]));
-    return this.go(new URL(action, url).href, {
-      headers: { 'content-type': 'application/x-www-form-urlencoded' },
-      body: new URLSearchParams({ ...own, ...values }).toString(),
-    });
-  }
-
-  async logIn(target: string, login: string): Promise<Page> {
-    const form = await this.go(`${appUrl}${target}`);
-    assert.match(form.url, /\/interaction\//);
-    const consent = await this.submit(form, { login, password: 'any' });
-    return this.submit(consent, {});
-  }
-}
-
-function keep(jar: Map<string, string>, line: string): void {
-  const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(line) ?? [];
-  const isOver = /max-age=0(?:;|$)/i.test(line) || /expires=thu, 01 jan 1970/i.test(line) || value === '';
-  if (isOver) jar.delete(name);
-  else jar.set(name, value);
-}
-
 describe('a login at a real provider', () => {
   it('leads a browser from a page through the provider and back to the page, and lasts', async () => {
     const person = new Person();
-    const page = await person.logIn('/orders?page=2', 'jo');
+    const page = await person.logIn(`${appUrl}/orders?page=2`, 'jo');
     assert.equal(page.url, `${appUrl}/orders?page=2`);
     const caller = JSON.parse(page.text) as Record<string, unknown>;
     assert.equal(caller['subject'], 'jo');
@@ -215,7 +130,7 @@ describe('a login at a real provider', () => {
 
   it('ends at a logout, here and at the provider, also for a copy of the cookie', async () => {
     const person = new Person();
-    await person.logIn('/', 'jo');
+    await person.logIn(`${appUrl}/`, 'jo');
     const cookie = [...person.cookiesOf(appUrl)].map((pair) => pair.join('=')).join('; ');
     const logout = `${appUrl}/.cordon/auth/staff/logout`;
     const forged = await person.go(logout, { headers: { origin: 'https://evil.example' }, body: '' });
@@ -233,7 +148,7 @@ describe('a login at a real provider', () => {
 
   it('is refused when the callback comes again, or in another browser', async () => {
     const person = new Person();
-    await person.logIn('/', 'jo');
+    await person.logIn(`${appUrl}/`, 'jo');
     const callback = person.visited.find((url) => url.includes('/callback?')) ?? '';
     for (const browser of [person, new Person()]) {
       const again = await browser.go(callback);
@@ -249,7 +164,7 @@ describe('a login at a real provider', () => {
     // The callback of the victim is seen by the attacker before it comes here: its code was never used.
     const victim = new Person();
     victim.stopsAt = '/callback?';
-    const seen = await victim.logIn('/', 'victim');
+    const seen = await victim.logIn(`${appUrl}/`, 'victim');
     const attacker = new Person();
     await attacker.go(`${appUrl}/`);
     const own = new URL(attacker.visited.find((url) => url.includes('/auth?')) ?? '');

@@ -1,5 +1,6 @@
 import type { Row } from '../row.ts';
 import { rawRequest } from '../raw-http.ts';
+import { smuggleHttp2 } from './http2-smuggling.ts';
 
 const HEAD = 'POST /victim/open/framing HTTP/1.1\r\nHost: a\r\n';
 const HIDDEN = 'GET /victim/open/smuggled HTTP/1.1\r\nHost: a\r\n\r\n';
@@ -49,7 +50,7 @@ const MESSAGES: Readonly<Record<string, string>> = {
 
 const smuggling: Row = {
   id: 'A6',
-  title: 'request smuggling: CL.TE, TE.CL, TE.TE, obs-fold, bare LF, duplicate Content-Length',
+  title: 'request smuggling: CL.TE, TE.CL, TE.TE, obs-fold, bare LF, duplicate Content-Length, by HTTP/2',
   event: ['request.malformed'],
   async attack(stage, verdict) {
     const names = Object.keys(MESSAGES);
@@ -70,6 +71,7 @@ const smuggling: Row = {
       );
     }
     verdict.note(`${names.length} messages`);
+    await smuggleHttp2(stage, verdict);
   },
   async twin(stage) {
     const plain = `${HEAD}Content-Length: 3\r\n\r\nabc`;

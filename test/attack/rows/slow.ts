@@ -2,6 +2,7 @@ import { connect, type Socket } from 'node:net';
 import { WebSocket } from 'ws';
 import type { Row, Verdict } from '../row.ts';
 import type { Stage } from '../stage.ts';
+import { floodHttp2 } from './http2-floods.ts';
 
 const P99_MS_MAX = 1000;
 const SERVER_GROWTH_BYTES_MAX = 128 * 1024 * 1024;
@@ -143,18 +144,21 @@ function slowReaders(stage: Stage): () => void {
 
 const slowAndLarge: Row = {
   id: 'D9',
-  title: 'slowloris, 100,000 headers, huge bodies, readers that do not read',
+  title: 'slowloris, 100,000 headers, huge bodies, readers that do not read, floods of HTTP/2',
   event: null,
   async attack(stage, verdict) {
     const memory = stage.serverMemoryBytes();
-    const { hits } = await stage.victimHits();
+    const { born, hits } = await stage.victimHits();
     const endReaders = slowReaders(stage);
     let peak = 0;
     const sampling = setInterval(() => (peak = Math.max(peak, stage.serverMemoryBytes() - memory)), 100);
+    // Whoever is not called is retired, and what it counted with it.
+    const keeping = setInterval(() => void stage.victimHits().catch(() => undefined), 1000);
     const watch = await stage
       .watch(async () => {
         await Promise.all([
           slowSenders(stage, verdict),
+          floodHttp2(stage, verdict),
           (async () => {
             await largeHeads(stage, verdict);
             await largeBodies(stage, verdict);
@@ -163,12 +167,15 @@ const slowAndLarge: Row = {
       })
       .finally(() => {
         clearInterval(sampling);
+        clearInterval(keeping);
         endReaders();
       });
     verdict.unharmed(watch.failed === 0, `${watch.failed} of ${watch.calls} calls of another caller failed`);
     verdict.unharmed(watch.p99Ms < P99_MS_MAX, `the p99 of another caller was ${watch.p99Ms} ms`);
     verdict.unharmed(peak < SERVER_GROWTH_BYTES_MAX, `the server grew by ${Math.round(peak / 2 ** 20)} MiB`);
-    const reached = (await stage.victimHits()).hits.slice(hits.length);
+    const after = await stage.victimHits();
+    verdict.unharmed(after.born === born, 'the function lost its instance');
+    const reached = after.hits.slice(hits.length);
     verdict.unharmed(reached.length === 0, `${reached.length} requests reached the function`);
     verdict.note(
       `another caller: p99 ${watch.p99Ms} ms, worst ${watch.worstMs} ms of ${watch.calls}; server at most +${Math.round(peak / 2 ** 20)} MiB`,

@@ -1,20 +1,8 @@
-import type { Row, Verdict } from '../row.ts';
+import { withoutInvocation } from '../invocations.ts';
+import type { Row } from '../row.ts';
 import { errorOf, type Stage } from '../stage.ts';
 import { makeTar, plainApp } from '../tar.ts';
-
-/** Runs an action and says whether it reached the victim's code. */
-export async function withoutInvocation(
-  stage: Pick<Stage, 'victimHits'>,
-  verdict: Verdict,
-  action: () => Promise<void>,
-): Promise<void> {
-  const before = await stage.victimHits();
-  await action();
-  const after = await stage.victimHits();
-  verdict.unharmed(after.born === before.born, 'the victim lost its instance');
-  const reached = after.hits.slice(before.hits.length);
-  verdict.unharmed(reached.length === 0, `the victim's code ran: ${reached.join(', ')}`);
-}
+import { guardedPathTricks, guardedPathTwin, unknownGuarded } from './guarded-paths.ts';
 
 async function expectServed(stage: Stage, path: string, init: RequestInit = {}): Promise<void> {
   const { status, text } = await stage.call(path, init);
@@ -56,6 +44,7 @@ const unknownRoutes: Row = {
         verdict.expect(closed && [400, 404, 405].includes(statuses[0] ?? 0), `${method}: ${statuses.join()}`);
       }
     });
+    await unknownGuarded(stage, verdict);
   },
   async twin(stage) {
     await expectServed(stage, '/victim/open/a1');
@@ -74,11 +63,24 @@ const silentRoute: Row = {
       ['nulled', ''],
       ['misspelt', 'Public'],
       ['wild', '*'],
+      ['listed', ['public']],
+      ['truthy', true],
+      ['empty', {}],
+      ['scoped', { scopes: ['read'] }],
+      ['invented', { public: true }],
+      ['token', { jwt: 'nobody' }],
+      ['nameless', { jwt: '' }],
+      ['inherited', { jwt: 'constructor' }],
+      ['login', { oidc: 'nobody' }],
+      ['keyed', { apiKey: 'nobody' }],
+      ['proven', { mtls: 'nobody' }],
+      ['signed', { webhook: 'nobody' }],
+      ['doubled', { jwt: 'nobody', apiKey: 'nobody' }],
     ] as const) {
       const { status, text } = await stage.deployTar(name, makeTar(plainApp(name, source, { auth })));
       verdict.expect(
         status === 400 && errorOf(text).code === 'CORDON_MANIFEST_INVALID',
-        `auth ${String(auth)}: ${status} ${errorOf(text).code}`,
+        `auth ${JSON.stringify(auth)}: ${status} ${errorOf(text).code}`,
       );
       verdict.unharmed((await stage.call(`/${name}`)).status === 404, `/${name} is served`);
       verdict.unharmed(
@@ -229,10 +231,12 @@ const pathConfusion: Row = {
         verdict.expect(status === 401, `a wrong token: ${status}`);
       }
     });
+    await guardedPathTricks(stage, verdict);
   },
   async twin(stage) {
     await expectServed(stage, '/victim/admin/x', { headers: { authorization: `Bearer ${stage.token}` } });
     await expectServed(stage, '/victim/open/%C3%A9%20%2D/file.name~1?next=/../a//b%2f');
+    await guardedPathTwin(stage);
   },
 };
 
