@@ -21,9 +21,6 @@ const CONNECTIONS = 32;
 const STREAMS = 8;
 const POLICIES = 100;
 const COLD_TOKENS = 3000;
-const ATTEMPTS_MAX = 3;
-/** What the load generator says of it. */
-const SHED = 'status 503';
 const WARM_MS = 800;
 const SERVER_WARM_MS = 8000;
 const BODY = {
@@ -183,19 +180,7 @@ function resultsOf(variant: string, subject: string, rounds: readonly Round[]): 
   ];
 }
 
-/** On a machine that is busy with other things the gateway may shed load; such a round says nothing. */
 async function runRound(place: Workplace, variant: Variant, durationMs: number): Promise<Round> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await runOnce(place, variant, durationMs);
-    } catch (error) {
-      if (attempt === ATTEMPTS_MAX || !(error as Error).message.endsWith(SHED)) throw error;
-      console.error(`${variant.name}: load was shed, the round is run again`);
-    }
-  }
-}
-
-async function runOnce(place: Workplace, variant: Variant, durationMs: number): Promise<Round> {
   const { port, path, headers = {}, tls = false, streams } = variant;
   const variants = await variant.variants?.();
   const { requests, seconds, latencies, cpuMicros } = await place.load.run({

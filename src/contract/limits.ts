@@ -78,6 +78,11 @@ export const LIMITS = {
   // Instances
   sandboxStartTimeoutMs: limit(10 * SECOND_MS, 'ms', 'time from start to ready'),
   assignTimeoutMs: limit(10 * SECOND_MS, 'ms', 'time for a bundle to load'),
+  abandonedGraceMs: limit(
+    250,
+    'ms',
+    'time for a function to let go of a request whose caller did not send its body in time',
+  ),
   pingTimeoutMs: limit(100, 'ms', 'answer to a ping after a deadline passed'),
   poolSize: limit(4, 'count', 'anonymous sandboxes kept warm'),
   bootsInFlightMax: limit(2, 'count', 'sandboxes that boot at the same time'),

@@ -34,6 +34,8 @@ export class HostStream implements Exchange {
   #window = WINDOW_BYTES;
   #queue: Piece[] = [];
   #endQueued = false;
+  /** True until the caller has sent the end of its body. */
+  #bodyOpen: boolean;
   #blocked = false;
   // From the guest.
   #headSeen = false;
@@ -58,6 +60,7 @@ export class HostStream implements Exchange {
     this.#outbox = outbox;
     this.#owner = owner;
     this.#webSocket = request.webSocket;
+    this.#bodyOpen = request.streams;
     this.#timeMs = limits.timeMs;
     this.#responseBytesMax = limits.responseBytes;
     this.#deadline = setTimeout(() => this.#owner.overdue(this), limits.timeMs);
@@ -77,6 +80,19 @@ export class HostStream implements Exchange {
     return this.#sink !== null;
   }
 
+  /** True while the guest has been given all that the caller has sent, and the caller has not sent all of it. */
+  get awaitsCaller(): boolean {
+    return this.#bodyOpen && this.#queue.length === 0 && this.#sink !== null;
+  }
+
+  /** Ends it for its caller, who did not send its body in time, and gives the guest a moment to let it go. */
+  abandon(): void {
+    this.#bodyOpen = false;
+    this.#outbox.send(FRAME.abort, 0, this.id, null);
+    this.fail(new CordonError('CORDON_REQUEST_TIMEOUT'));
+    this.#arm(LIMITS.abandonedGraceMs.value);
+  }
+
   write(chunk: Uint8Array): boolean {
     if (this.#sink === null) return true;
     this.#enqueue({ bytes: chunk, flags: 0 });
@@ -85,6 +101,7 @@ export class HostStream implements Exchange {
   }
 
   end(): void {
+    this.#bodyOpen = false;
     if (this.#sink === null) return;
     if (this.#queue.length > 0) this.#endQueued = true;
     else this.#outbox.send(FRAME.data, FLAG.last, this.id, null);
@@ -188,8 +205,12 @@ export class HostStream implements Exchange {
 
   /** Starts the time limit again: a WebSocket that lives on, or a message that it got. */
   rearm(): void {
+    this.#arm(this.#timeMs);
+  }
+
+  #arm(ms: number): void {
     clearTimeout(this.#deadline);
-    this.#deadline = setTimeout(() => this.#owner.overdue(this), this.#timeMs);
+    this.#deadline = setTimeout(() => this.#owner.overdue(this), ms);
   }
 
   #silence(): void {

@@ -3,7 +3,7 @@
  * flow control, deadlines and bounds, and kills a guest that breaks the protocol or its time limit.
  */
 export { Instance } from './instance.ts';
-export type { InstanceObserver } from './instance.ts';
+export type { InstanceObserver } from './instance-observer.ts';
 export type { Assignment, Loaded } from './loading.ts';
 export type {
   CallFailure,

@@ -17,38 +17,14 @@ import { GuestCalls } from './guest-calls.ts';
 import { HostStream } from './host-stream.ts';
 import type { StreamOwner } from './host-stream.ts';
 import { parseAssigned, parseFailure, parseResponse, textWithin } from './guest-messages.ts';
+import { QUIET } from './instance-observer.ts';
+import type { InstanceObserver } from './instance-observer.ts';
 import { Loading } from './loading.ts';
 import type { Assignment, Loaded } from './loading.ts';
 import { Outbox } from './outbox.ts';
 import type { CallOpener, Exchange, ExchangeRequest, ResponseSink } from './port.ts';
 
-/** What an instance tells the pool. None of them may throw. */
-export interface InstanceObserver {
-  log(level: (typeof LOG_LEVELS)[number], message: string, requestId: string | null): void;
-  /** A handler failed with this stack, which the guest wrote. */
-  threw(stack: string, requestId: string): void;
-  /** A stream ended: there is room for another. */
-  available(): void;
-  /** The guest broke the protocol and is being killed. */
-  violated(reason: string): void;
-  /** A request overran its time limit; `blocked` when the guest did not even answer a ping. */
-  timedOut(requestId: string, blocked: boolean): void;
-  /** The guest says that its code asked for the network, which it has not got. At most `denialReportsMax` times. */
-  denied(what: string, requestId: string | null): void;
-  gone(exit: SandboxExit): void;
-}
-
 type State = 'booting' | 'anonymous' | 'assigning' | 'serving' | 'condemned' | 'gone';
-
-const quiet: InstanceObserver = {
-  log() {},
-  threw() {},
-  available() {},
-  violated() {},
-  timedOut() {},
-  denied() {},
-  gone() {},
-};
 
 /** One sandbox and the host's end of its channel. Anonymous until `assign`; then one function, for good. */
 export class Instance implements StreamOwner {
@@ -61,7 +37,7 @@ export class Instance implements StreamOwner {
   /** Monotonic time at which it last became idle. */
   idleSince = 0;
   #state: State = 'booting';
-  #observer: InstanceObserver = quiet;
+  #observer: InstanceObserver = QUIET;
   readonly #sandbox: Sandbox;
   readonly #outbox: Outbox;
   readonly #streams = new Map<number, HostStream>();
@@ -178,6 +154,11 @@ export class Instance implements StreamOwner {
 
   /** The time limit of a stream passed: the caller is told, and the instance ends with its last other request. */
   overdue(stream: HostStream): void {
+    // It is the caller who was late: an instance that lets go of the request is not to blame.
+    if (stream.awaitsCaller) {
+      stream.abandon();
+      return;
+    }
     if (!stream.upgraded || !stream.answering) {
       // From here on it takes no request: it may be in a loop.
       if (this.alive) this.#state = 'condemned';

@@ -95,6 +95,26 @@ test('a handler that never answers times out at its limit, and its instance take
   assert.notEqual(next.instance, late.instance);
 });
 
+test('a caller that holds back its body is told so at the limit, and costs no instance', async () => {
+  const target = deploy({ timeMs: 150 });
+  const timeouts = (): number => evidence.recorded.filter(({ kind }) => kind === 'sandbox.timeout').length;
+  const known = timeouts();
+  const slow = await call(target, '/text', { method: 'POST', streams: true });
+  assert.equal(slow.error?.code, 'CORDON_REQUEST_TIMEOUT');
+  const next = await call(target, '/count');
+  assert.equal(next.instance, slow.instance, 'the instance lives on');
+  assert.equal(timeouts(), known);
+});
+
+test('a function that does not let go of such a request ends with it all the same', async () => {
+  const target = deploy({ timeMs: 150 });
+  const slow = await call(target, '/never', { method: 'POST', streams: true });
+  assert.equal(slow.error?.code, 'CORDON_REQUEST_TIMEOUT');
+  await sleep(2 * LIMITS.abandonedGraceMs.value);
+  const next = await call(target, '/count');
+  assert.notEqual(next.instance, slow.instance);
+});
+
 test('a CPU loop is killed at the deadline and recorded', async () => {
   const target = deploy({ timeMs: 150 });
   const late = await call(target, '/loop', { id: 'req_loop' });

@@ -146,7 +146,7 @@ test('a function that became slow, and not busy, is let alone after a moment', (
     service: (at) => (at < FLOOD_START_MS ? 20 : 200),
   };
   const results = run(simulated, [{ priority: 'unknown', rate: () => 500 }], 1);
-  assert.equal(refusedIn(results, FLOOD_START_MS + 4000, END_MS), 0);
+  assert.equal(refusedIn(results, FLOOD_START_MS + 5000, END_MS), 0);
 });
 
 test('a function that hangs keeps the floor, and is served again when it answers', () => {

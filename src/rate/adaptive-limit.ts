@@ -9,6 +9,7 @@ export interface Entry {
   readonly inFlight: number;
   readonly generation: number;
   readonly at: number;
+  readonly priority: Priority;
 }
 
 /** How many times as long as alone a request may take while load is shed. */
@@ -25,6 +26,8 @@ const STANDING_FACTOR = 4;
 const STANDING_EXTRA = 8;
 /** A queue that is worked off in this time is none to refuse anyone for. */
 const QUEUE_MS = 100;
+/** A queue that has not stood for so long is that of a burst, or of a machine that was busy with something else. */
+const STANDING_MS = 200;
 /** A queue that does not grow by this factor is that of callers who wait for an answer before they ask again. */
 const GROWTH = 1.25;
 /** In a queue, no greater part of what is completed is done within so many service times. */
@@ -106,11 +109,13 @@ export class AdaptiveLimit {
   #inFlightBefore = 0;
   /** How many were in flight when the queue began to stand; null while none stands. */
   #stoodAt: number | null = null;
+  #stoodSince = 0;
   #leastInFlight = 0;
   #completed = 0;
   #quick = 0;
   #refused = 0;
   #known = 0;
+  #knownInFlight = 0;
   /** Callers who are known that came in the window before, as requests that are served at once. */
   #reserved = 0;
   /** The measurement that goes on; null for none. */
@@ -140,18 +145,20 @@ export class AdaptiveLimit {
   enter(priority: Priority, now: number): Entry | null {
     this.#tick(now);
     if (priority === 'known') this.#known += 1;
-    if (this.#inFlight >= this.#limitFor(priority)) {
+    if (this.#inFlight >= this.#limitFor(priority) && !this.#hasOwnPlace(priority)) {
       this.#refused += 1;
       return null;
     }
+    if (priority === 'known') this.#knownInFlight += 1;
     const generation = this.#open.add();
-    return { inFlight: this.#inFlight, generation, at: now };
+    return { inFlight: this.#inFlight, generation, at: now, priority };
   }
 
   /** `serviceMs` is the time in an instance, without the wait for it; null where it says nothing. */
   leave(entry: Entry, serviceMs: number | null, now: number): void {
     // Before the count goes down: what stood until now stood for the whole window.
     this.#tick(now);
+    if (entry.priority === 'known') this.#knownInFlight -= 1;
     if (!this.#open.remove(entry.generation)) {
       if (this.#probe !== null && serviceMs !== null && entry.at >= this.#shedSince)
         this.#outlived(this.#probe, serviceMs, now);
@@ -191,6 +198,11 @@ export class AdaptiveLimit {
     if (priority === 'unknown') return this.#probe?.level ?? this.#limit;
     if (this.#reserved >= KNOWN_PART_MAX * this.#served) return this.#limit;
     return this.#limit + Math.min(this.#limit, Math.ceil(RESERVE * this.#reserved));
+  }
+
+  /** What others have in flight since before load was shed is not for callers who are known to pay for. */
+  #hasOwnPlace(priority: Priority): boolean {
+    return priority === 'known' && this.#limit !== null && this.#knownInFlight < this.#limit;
   }
 
   #learn(serviceMs: number): void {
@@ -242,9 +254,14 @@ export class AdaptiveLimit {
         this.#leastInFlight > STANDING_FACTOR * served + STANDING_EXTRA &&
         this.#leastInFlight >= throughput * QUEUE_MS &&
         this.#quick <= QUICK_PART_MAX * this.#completed;
-      this.#stoodAt = stands ? (this.#stoodAt ?? this.#inFlightBefore) : null;
+      if (!stands) this.#stoodAt = null;
+      else if (this.#stoodAt === null) {
+        this.#stoodAt = this.#inFlightBefore;
+        this.#stoodSince = this.#start;
+      }
       const sheds =
         this.#stoodAt !== null &&
+        now - this.#stoodSince >= STANDING_MS &&
         this.#inFlight >= GROWTH * this.#stoodAt &&
         now - this.#grownAt >= GROWING_MS;
       // Where many share one processor and more come, nothing is completed for a while.
