@@ -3,9 +3,9 @@ import type { Evidence } from '../evidence/index.ts';
 import type { Dispatcher } from '../pool/index.ts';
 import type { TransportOptions } from '../transport/index.ts';
 import type { GatewayLimits } from './gateway-limits.ts';
-import type { Guards } from './guard.ts';
-import type { TokenVerifier } from './identify.ts';
-import type { RouteTable } from './router.ts';
+import type { Guards } from './guards/guard.ts';
+import type { TokenVerifier } from './stages/identify.ts';
+import type { RouteTable } from './routing/router.ts';
 
 /** What a gateway works with. */
 export interface GatewayOptions {

@@ -9,14 +9,14 @@ import type { FunctionLimits, Manifest, RouteSpec } from '../manifest/index.ts';
 import type { Dispatcher } from '../pool/index.ts';
 import type { TransportOptions } from '../transport/index.ts';
 import { MemoryCounters, RateRules } from '../rate/index.ts';
-import { credentialsOf } from './credentials.ts';
+import { credentialsOf } from './guards/credentials.ts';
 import { createGateway } from './gateway.ts';
 import type { Gateway } from './gateway-options.ts';
 import type { GatewayLimits } from './gateway-limits.ts';
-import type { Guards, RouteGuard } from './guard.ts';
+import type { Guards, RouteGuard } from './guards/guard.ts';
 import type { Intake } from './request-path.ts';
-import { compileRoutes } from './router.ts';
-import type { AppRoutes } from './router.ts';
+import { compileRoutes } from './routing/router.ts';
+import type { AppRoutes } from './routing/router.ts';
 
 const FUNCTION_LIMITS: FunctionLimits = {
   timeMs: LIMITS.functionTimeMsDefault.value,

@@ -5,13 +5,13 @@
  * It refuses what two parsers could read in two ways, and says no more about a failure than a code and an id.
  */
 export { createGateway } from './gateway.ts';
-export { RouteGuards } from './route-guards.ts';
-export { Authenticators } from './authenticators.ts';
+export { RouteGuards } from './guards/route-guards.ts';
+export { Authenticators } from './guards/authenticators.ts';
 export type { Gateway, GatewayOptions, GatewayStats } from './gateway-options.ts';
-export { compileRoutes, pathParameters, RouteTable } from './router.ts';
-export type { AppRoutes, RouteMatch, RouteMiss } from './router.ts';
-export { findConflicts } from './conflicts.ts';
-export type { RouteConflict } from './conflicts.ts';
-export { parseTarget } from './target.ts';
-export type { Target } from './target.ts';
+export { compileRoutes, pathParameters, RouteTable } from './routing/router.ts';
+export type { AppRoutes, RouteMatch, RouteMiss } from './routing/router.ts';
+export { findConflicts } from './routing/conflicts.ts';
+export type { RouteConflict } from './routing/conflicts.ts';
+export { parseTarget } from './routing/target.ts';
+export type { Target } from './routing/target.ts';
 export type { GatewayLimits } from './gateway-limits.ts';

@@ -1,8 +1,8 @@
 import type { Clock, ErrorCode } from '../contract/index.ts';
 import { ERRORS, LIMITS } from '../contract/index.ts';
 import type { Evidence, SecurityEventKind } from '../evidence/index.ts';
-import type { Refusal } from './refusal.ts';
-import type { RouteMatch } from './router.ts';
+import type { Refusal } from './stages/refusal.ts';
+import type { RouteMatch } from './routing/router.ts';
 
 /** What the journal says about a request that ended. */
 export interface Served {

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { test } from 'node:test';
 import { CordonError } from '../contract/index.ts';
 import { answers, fails, startGateway, urlOf, withGateway } from './gateway.fixture.ts';
-import { RawClient } from './raw-client.fixture.ts';
+import { RawClient } from './http/raw-client.fixture.ts';
 
 const HOST = 'Host: shop.example\r\n';
 const GET = `GET /a HTTP/1.1\r\n${HOST}\r\n`;

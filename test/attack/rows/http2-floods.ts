@@ -7,7 +7,7 @@ import {
   FrameClient,
   get,
   uint32,
-} from '../../../src/gateway/frame-client.fixture.ts';
+} from '../../../src/gateway/http/frame-client.fixture.ts';
 import type { Verdict } from '../row.ts';
 import { Secure } from '../secure.ts';
 import type { Stage } from '../stage.ts';
