@@ -49,8 +49,16 @@ function isCrossOriginWebSocket(validated: Validated): boolean {
 
 type Known = Exclude<Caller, { kind: 'anonymous' } | { kind: 'control' }>;
 
-function identityOf({ kind, authenticator, subject, scopes, claims }: Known): string {
-  return asciiJson({ kind, authenticator, subject, scopes, claims });
+/** A caller whose verdict is remembered is the same object at each of its requests. */
+const identities = new WeakMap<Known, string>();
+
+function identityOf(caller: Known): string {
+  const known = identities.get(caller);
+  if (known !== undefined) return known;
+  const { kind, authenticator, subject, scopes, claims } = caller;
+  const made = asciiJson({ kind, authenticator, subject, scopes, claims });
+  identities.set(caller, made);
+  return made;
 }
 
 function isKeyed(auth: RouteAuth): boolean {
