@@ -212,9 +212,11 @@ test('two servers that start at the same moment on an empty folder: one runs, on
     await assertStarts(home);
   }));
 
-test('an address of another machine and a control API off loopback are refused', () =>
+test('plain HTTP off loopback, and an address of another machine, are refused', () =>
   withHome(async (home) => {
-    const result = await up(home, home.dataDirectory, '--host', '192.0.2.1', ...FREE);
+    const plain = await up(home, home.dataDirectory, '--host', '192.0.2.1', ...FREE);
+    await assertRefused(home, plain, 'CORDON_PLAINTEXT_REFUSED');
+    const result = await up(home, home.dataDirectory, '--host', '192.0.2.1', '--tls', ...FREE);
     await assertRefused(home, result, 'CORDON_ADDRESS_REFUSED');
     await assertStarts(home);
   }));
