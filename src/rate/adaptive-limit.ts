@@ -61,6 +61,8 @@ const FASTER_WEIGHT = 0.7;
 const SLOWER_WEIGHT = 0.4;
 /** Places that are kept for callers who are known, for each that they need. */
 const RESERVE = 2;
+/** Callers who are known may wait in what is left of a queue of others, up to this part of it. */
+const OTHERS_PART = 3 / 4;
 /** Up to this part of the capacity, callers who are known get more than their place. */
 const KNOWN_PART_MAX = 0.9;
 
@@ -200,9 +202,14 @@ export class AdaptiveLimit {
     return this.#limit + Math.min(this.#limit, Math.ceil(RESERVE * this.#reserved));
   }
 
-  /** What others have in flight since before load was shed is not for callers who are known to pay for. */
+  /**
+   * Callers who are known wait in what others have queued before load was shed, and in a queue of their own that
+   * is soon worked off, as when many of their requests arrive at once.
+   */
   #hasOwnPlace(priority: Priority): boolean {
-    return priority === 'known' && this.#limit !== null && this.#knownInFlight < this.#limit;
+    if (priority !== 'known' || this.#limit === null) return false;
+    const burst = this.#throughput * QUEUE_MS;
+    return this.#knownInFlight < Math.max(this.#limit, burst, OTHERS_PART * this.#open.all);
   }
 
   #learn(serviceMs: number): void {
