@@ -1,3 +1,5 @@
+import { remembered } from './remembered.ts';
+
 /** What the gateway does with a request field of a name. */
 export type Disposition =
   | 'pass'
@@ -11,9 +13,6 @@ export type Disposition =
   | 'origin'
   | 'websocket-key'
   | 'websocket-version';
-
-const NAMES_REMEMBERED_MAX = 1024;
-const NAME_BYTES_REMEMBERED_MAX = 64;
 
 const SPECIAL: ReadonlyMap<string, Disposition> = new Map<string, Disposition>([
   ['host', 'host'],
@@ -79,22 +78,11 @@ const DROPPED: ReadonlySet<string> = new Set([
 const DROPPED_PREFIX =
   /^(?:x-forwarded|x-cordon-|cf-|proxy-|x-envoy-|x-amzn-|x-goog-iap-|x-ms-client-principal)/;
 
-const remembered = new Map<string, Disposition>();
-
 /**
- * What to do with a field. Remembers the spellings of names it has seen, up to a bound, as all requests
- * share a few dozen. Underscores count as hyphens: frameworks that map both to one name must not be fooled.
+ * What to do with a field. Underscores count as hyphens: frameworks that map both to one name must not be
+ * fooled.
  */
-export function dispositionOf(name: string): Disposition {
-  const known = remembered.get(name);
-  if (known !== undefined) return known;
-  const disposition = judge(name);
-  if (name.length <= NAME_BYTES_REMEMBERED_MAX) {
-    if (remembered.size >= NAMES_REMEMBERED_MAX) remembered.clear();
-    remembered.set(name, disposition);
-  }
-  return disposition;
-}
+export const dispositionOf = remembered(judge);
 
 function judge(name: string): Disposition {
   const lower = name.toLowerCase();

@@ -2,6 +2,7 @@ import { isOwnCookie } from '../../identity/index.ts';
 import type { FlatHeaders } from '../../instance/index.ts';
 import { SECURITY_HEADERS } from '../../manifest/index.ts';
 import type { ResponsePolicy } from './response-policy.ts';
+import { remembered } from './remembered.ts';
 
 /** The head of a function's answer, fit to be written. */
 export interface ResponseHead {
@@ -13,8 +14,6 @@ export interface ResponseHead {
 
 type Disposition = 'pass' | 'drop' | 'content-length' | 'guarded' | 'cookie' | 'invalid';
 
-const NAMES_REMEMBERED_MAX = 1024;
-const NAME_BYTES_REMEMBERED_MAX = 64;
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 // RFC 9110 section 5.5: no CR, LF, NUL or other control but HTAB, nothing past one byte.
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
@@ -41,7 +40,7 @@ const DROPPED_PREFIX = /^(?:proxy-|sec-websocket-|x-cordon-)/;
 /** Fields that protect whoever reads the answer. A function sets them where its route says so. */
 const GUARDED: ReadonlySet<string> = new Set(SECURITY_HEADERS);
 
-const remembered = new Map<string, Disposition>();
+const dispositionOf = remembered(judge);
 
 /** Judges the head that a function answered with; a text says why it cannot be written. */
 export function readResponseHead(
@@ -74,17 +73,6 @@ export function readResponseHead(
     }
   }
   return bytes > bytesMax ? 'more bytes of headers than allowed' : { fields, contentLength };
-}
-
-function dispositionOf(name: string): Disposition {
-  const known = remembered.get(name);
-  if (known !== undefined) return known;
-  const disposition = judge(name);
-  if (name.length <= NAME_BYTES_REMEMBERED_MAX) {
-    if (remembered.size >= NAMES_REMEMBERED_MAX) remembered.clear();
-    remembered.set(name, disposition);
-  }
-  return disposition;
 }
 
 function judge(name: string): Disposition {
