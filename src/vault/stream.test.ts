@@ -3,6 +3,8 @@ import { randomBytes } from 'node:crypto';
 import { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { after, before, test } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { DataKey } from './data-key.ts';
 import { CHUNK_BYTES, SEALED_CHUNK_BYTES, STREAM_HEADER_BYTES, TAG_BYTES } from './format.ts';
@@ -222,6 +224,9 @@ test('closes its source when the header is wrong', async () => {
   assert.equal(isClosed, true);
 });
 
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+
 test('needs the same memory for a large stream as for a small one', async () => {
   const part = new Uint8Array(CHUNK_BYTES);
   async function* large(): AsyncGenerator<Uint8Array> {
@@ -236,8 +241,11 @@ test('needs the same memory for a large stream as for a small one', async () => 
     place.vault.sealStream('default', 'object', large()),
   )) {
     bytes += opened.byteLength;
+    if (bytes % (64 * CHUNK_BYTES) !== 0) continue;
+    // What the collector has not come to yet depends on what else the machine does; what is held does not.
+    collectGarbage();
     highest = Math.max(highest, process.memoryUsage().arrayBuffers - start);
   }
   assert.equal(bytes, 2048 * CHUNK_BYTES);
-  assert.ok(highest < 64 * 1024 * 1024, `${highest} bytes for a stream of ${bytes}`);
+  assert.ok(highest < 16 * 1024 * 1024, `${highest} bytes for a stream of ${bytes}`);
 });
