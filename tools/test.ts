@@ -17,6 +17,9 @@ const TEST_TIMEOUT_MS = 180_000;
 /** Of what a failed file wrote to stderr. */
 const ERROR_OUTPUT_CHARS_MAX = 4000;
 const ATTACK_PROGRAM = 'test/attack/main.ts';
+/** The suite of attacks as a whole; a test file has a bound of its own. */
+const ATTACK_TIMEOUT_MS = 600_000;
+const WATCHDOG = new URL('watchdog.ts', import.meta.url).href;
 
 /** In the order in which they run. */
 const GROUPS = {
@@ -79,7 +82,8 @@ function failureType(error: Error): unknown {
 }
 
 async function runFiles(files: string[], tally: Tally): Promise<void> {
-  const events = run({ files, concurrency: CONCURRENCY, timeout: TEST_TIMEOUT_MS, cwd: root });
+  const execArgv = ['--import', WATCHDOG];
+  const events = run({ files, concurrency: CONCURRENCY, timeout: TEST_TIMEOUT_MS, execArgv, cwd: root });
   const fail = (file: string | undefined, name: string, why: string): void => {
     tally.failed += 1;
     console.log(`FAIL ${place(file)}: ${name}\n${why}\n`);
@@ -129,6 +133,8 @@ function runAttacks(tally: Tally): void {
     const program = spawnSync(process.execPath, [ATTACK_PROGRAM, '--json', report], {
       cwd: root,
       stdio: ['ignore', 'inherit', 'inherit'],
+      timeout: ATTACK_TIMEOUT_MS,
+      killSignal: 'SIGKILL',
     });
     if (!existsSync(report)) {
       console.log(

@@ -70,6 +70,18 @@ test('whatever the program does to env, the analysis ends without an error', () 
   );
 });
 
+test('native functions that call each other in several ways end within the limits', () => {
+  const code = `let a, b, f; export default { fetch(request, env) {
+    (function* f() {
+      yield* (class extends (env) { y = "ORDERS"; z() { return super.z("ORDERS"); } });
+      for (const a of (a = Object.assign(new Proxy({}, { get: () => f, apply: a }), {}))) yield f(a);
+    })();
+    ({ ...(a = Object.assign(arguments, {})), get x() { return (null)("ORDERS", ..."ORDERS"); } });
+    return a;
+  } };`;
+  assert.ok(Array.isArray(analyse(code, LIMITS)));
+});
+
 test('a corpus with parts cut out or doubled never ends in an error', () => {
   const cut = fc.tuple(fc.constantFrom(...SOURCES), fc.nat(), fc.nat(60), fc.boolean());
   fc.assert(
