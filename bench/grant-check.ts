@@ -73,6 +73,7 @@ function callFor(key: string): GuestCall {
     operation: 'get',
     args: { key },
     request: 'req_bench',
+    hops: 0,
     requestHeaders: [],
   };
 }

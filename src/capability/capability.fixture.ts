@@ -93,7 +93,7 @@ export interface Answer {
 }
 
 export function callOf(capability: string, binding: string, operation: string, args: unknown): GuestCall {
-  return { capability, binding, operation, args, request: 'req_test', requestHeaders: [] };
+  return { capability, binding, operation, args, request: 'req_test', requestHeaders: [], hops: 0 };
 }
 
 /** Has a capability serve a call, with a guest that takes everything at once. */

@@ -65,7 +65,7 @@ describe('grants that name a port of the platform itself', () => {
     const dial = (closedPorts: ReadonlySet<number>): Promise<string> =>
       new Promise((resolve) => {
         const args = { host: '127.0.0.1', port };
-        const call = { capability: 'connect', binding: '', operation: 'open', args, request: null };
+        const call = { capability: 'connect', binding: '', operation: 'open', args, request: null, hops: 0 };
         const capability = createConnectCapability({ evidence, closedPorts });
         assert.equal(capability.decide(context, call).outcome, 'allow');
         const handler: CallHandler = capability.serve(context, call, {

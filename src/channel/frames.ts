@@ -56,6 +56,8 @@ export const FLAG = {
   check: 8,
   /** The same as a `done` frame after this one. */
   done: 16,
+  /** `request`: the head is that of an event. */
+  event: 32,
 } as const;
 
 /** Log levels as they travel in the flags of a `log` frame. */

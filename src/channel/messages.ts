@@ -33,6 +33,43 @@ export interface AssignedHead {
 /** Head of a `request` frame: method, absolute URL, field names and values in turn, request id. */
 export type RequestHead = readonly [method: string, url: string, headers: readonly string[], id: string];
 
+/** Handlers that take events. */
+export type EventHandlerName = 'queue' | 'scheduled' | 'event';
+
+/** One message of a batch; its body stands in the body of the frame after those before it. */
+export interface QueueMessageHead {
+  readonly id: string;
+  /** When it was sent, ms since the epoch. */
+  readonly timestamp: number;
+  /** This attempt, from 1. */
+  readonly attempts: number;
+  readonly contentType: 'json' | 'text' | 'bytes';
+  readonly bytes: number;
+}
+
+/** What an event is about, by the handler that takes it. The data of a CloudEvent is the body of the frame. */
+export type EventAbout =
+  | { readonly handler: 'queue'; readonly queue: string; readonly messages: readonly QueueMessageHead[] }
+  | { readonly handler: 'scheduled'; readonly cron: string; readonly scheduledTime: number }
+  | {
+      readonly handler: 'event';
+      readonly attributes: Readonly<Record<string, string | number | boolean>>;
+      readonly hasData: boolean;
+    };
+
+/** Head of a `request` frame with the flag `event`: what it is about, the platform's fields, id of the run. */
+export type EventHead = readonly [about: EventAbout, headers: readonly string[], id: string];
+
+/** What a handler said of an event, as the JSON body of its response. */
+export interface EventOutcome {
+  /** False: the handler threw. What it had acknowledged until then stays so. */
+  readonly ok: boolean;
+  /** Of a batch, in the order of its messages: true for one that is done, else when to try it again (null: as the source says). */
+  readonly messages?: readonly (true | { readonly retryAfterSeconds: number | null })[];
+  /** Of a tick: it is not to be tried again although the handler threw. */
+  readonly noRetry?: boolean;
+}
+
 /** Head of a `response` frame: status, field names and values in turn. */
 export type ResponseHead = readonly [status: number, headers: readonly string[]];
 

@@ -276,6 +276,37 @@ export const ERRORS = {
     'The range is not in the object.',
     'Ask for a range within the size of the object.',
   ),
+  // Events
+  CORDON_EVENTS_FULL: row(
+    'caller',
+    429,
+    'More events of this kind wait than may.',
+    'Send again later, after the time that Retry-After says; let the consumer catch up, or give it more instances.',
+  ),
+  CORDON_EVENT_INVALID: row(
+    'caller',
+    400,
+    'The event is not a CloudEvent as CloudEvents 1.0 says.',
+    'Fix the attribute that the answer names.',
+  ),
+  CORDON_EVENT_TOO_LARGE: row(
+    'caller',
+    413,
+    'The event is too large.',
+    'Send less data, or put it into a bucket and send its key.',
+  ),
+  CORDON_EVENT_HOPS: row(
+    'caller',
+    508,
+    'Too many events stand behind this one: functions set each other off in a loop.',
+    'Let one of the functions of the loop end it.',
+  ),
+  CORDON_EVENT_UNKNOWN: row(
+    'caller',
+    404,
+    'There is no such event.',
+    'List the events with `cordon events list`.',
+  ),
   CORDON_QUEUE_MESSAGE_TOO_LARGE: row(
     'caller',
     413,

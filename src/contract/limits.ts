@@ -1,4 +1,5 @@
 import { CALLER_LIMITS } from './caller-limits.ts';
+import { EVENT_LIMITS } from './event-limits.ts';
 import { limit } from './limit.ts';
 import type { LimitRow } from './limit.ts';
 
@@ -215,6 +216,7 @@ export const LIMITS = {
   queueDelayMsMax: limit(12 * 3600 * SECOND_MS, 'ms', 'delay of a message'),
   serviceHopsMax: limit(8, 'count', 'functions that call each other in a chain'),
   ...CALLER_LIMITS,
+  ...EVENT_LIMITS,
 } as const satisfies Record<string, LimitRow>;
 
 export type LimitName = keyof typeof LIMITS;

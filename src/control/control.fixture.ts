@@ -31,6 +31,7 @@ export function deploymentOf(app: string, id: string, routes: readonly RouteSpec
     name: 'main',
     entry: 'src/main.ts',
     routes,
+    sources: [],
     vars: {},
     grants: NO_GRANTS,
     limits: {

@@ -46,6 +46,11 @@ export type SecurityEventKind =
   | 'control.refused'
   | 'grant.denied'
   | 'deploy.refused'
+  | 'event.dead'
+  | 'event.forged'
+  | 'event.loop'
+  | 'event.refused'
+  | 'upload.rejected'
   | 'platform.unsafe'
   | 'platform.degraded';
 

@@ -50,6 +50,7 @@ export function manifestOf(
       name: fn,
       entry: `src/${fn}.ts`,
       routes,
+      sources: [],
       vars: {},
       grants: NO_GRANTS,
       limits: { ...FUNCTION_LIMITS, ...options.limits },

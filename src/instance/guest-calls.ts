@@ -80,9 +80,9 @@ export class GuestCalls {
 }
 
 function withRequest(
-  call: Omit<GuestCall, 'request' | 'requestHeaders'>,
+  call: Omit<GuestCall, 'request' | 'requestHeaders' | 'hops'>,
   open: OpenRequest | null,
 ): GuestCall {
-  if (open === null) return { ...call, request: null };
-  return { ...call, request: open.requestId, requestHeaders: open.headers };
+  if (open === null) return { ...call, request: null, hops: 0 };
+  return { ...call, request: open.requestId, requestHeaders: open.headers, hops: 0 };
 }

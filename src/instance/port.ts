@@ -1,3 +1,4 @@
+import type { EventAbout } from '../channel/index.ts';
 import type { CordonError, ErrorCode } from '../contract/index.ts';
 
 /** Field names and values in turn, as node's `rawHeaders`: [name, value, name, value, …]. */
@@ -16,6 +17,8 @@ export interface ExchangeRequest {
   readonly body: Uint8Array | null;
   /** True when `write` and `end` will follow. */
   readonly streams: boolean;
+  /** Present for an event: it runs another handler than `fetch`, `method` and `url` say nothing, and the answer is JSON (`EventOutcome`). */
+  readonly event?: EventAbout;
 }
 
 /** Where an answer goes. Calls come in order: head, data…, end; or `failed` at any point, once, last. */
@@ -62,6 +65,11 @@ export interface GuestCall {
   readonly request: string | null;
   /** Fields of that request, flat; absent when there is none. Those that start with `x-cordon-` are the platform's. */
   readonly requestHeaders?: FlatHeaders;
+  /**
+   * How many events and calls stand behind this one in a chain: the highest `x-cordon-hops` of what is open in the
+   * instance, or was last. The host counts it; a guest that names another request than it works for changes nothing.
+   */
+  readonly hops: number;
 }
 
 /** Why a call fails, as its guest is told. Each `CordonError` is one. */

@@ -58,4 +58,12 @@ export type {
   RouteSpec,
   SecurityHeader,
 } from './route.ts';
+export type {
+  CronSource,
+  DeliverySpec,
+  PipeSource,
+  QueueSource,
+  SourceSpec,
+  UploadSource,
+} from './sources.ts';
 export type { FunctionLimits, FunctionSpec, Manifest, ManifestInput, ParsedManifest } from './schema.ts';

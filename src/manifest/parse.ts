@@ -49,6 +49,7 @@ function resolveDefaults(parsed: ParsedManifest): Manifest {
         name,
         entry: fn.entry,
         routes: (fn.routes ?? []).map(resolveRoute),
+        sources: [],
         vars: { ...fn.vars },
         grants: resolveGrants(fn.grants),
         limits: {

@@ -161,6 +161,11 @@ export interface RouteSpec {
   /** Null: all methods. */
   readonly methods: readonly Method[] | null;
   readonly auth: RouteAuth;
+  /**
+   * `request`: the function answers. `webhook`, `cloudevents`: the gateway answers 202 once what was sent is durable,
+   * and the function gets it as an event.
+   */
+  readonly deliver: 'request' | 'webhook' | 'cloudevents';
   /** Null: whoever is authenticated. */
   readonly allow: AllowSpec | null;
   readonly rates: readonly RateSpec[];
@@ -186,6 +191,7 @@ export function resolveRoute(parsed: Parsed): RouteSpec {
     path: parsed.path,
     methods: parsed.methods === undefined ? null : [...new Set(parsed.methods)],
     auth: resolveRouteAuth(parsed.auth),
+    deliver: 'request',
     allow:
       allow === undefined
         ? null

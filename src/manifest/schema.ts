@@ -6,6 +6,7 @@ import { grantsSchema } from './grants.ts';
 import type { Grants } from './grants.ts';
 import { routeSchema } from './route.ts';
 import type { RouteSpec } from './route.ts';
+import type { SourceSpec } from './sources.ts';
 import { byteSize, duration } from './units.ts';
 
 const NAME = /^[a-z][a-z0-9-]{0,62}$/;
@@ -72,6 +73,8 @@ export interface FunctionSpec {
   readonly name: string;
   readonly entry: string;
   readonly routes: readonly RouteSpec[];
+  /** `on` of the manifest. */
+  readonly sources: readonly SourceSpec[];
   readonly vars: Readonly<Record<string, string>>;
   readonly grants: Grants;
   readonly limits: FunctionLimits;

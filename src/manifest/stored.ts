@@ -5,13 +5,15 @@ import type { Manifest } from './schema.ts';
 /** A manifest as any version of Cordon has stored it: of what came later it may know nothing. */
 type Stored = Omit<Manifest, 'auth' | 'files' | 'functions'> &
   Partial<Pick<Manifest, 'auth' | 'files'>> & {
-    readonly functions: readonly (Omit<Manifest['functions'][number], 'routes'> & {
+    readonly functions: readonly (Omit<Manifest['functions'][number], 'routes' | 'sources'> & {
+      readonly sources?: Manifest['functions'][number]['sources'];
       readonly routes: readonly (Pick<RouteSpec, 'path' | 'methods' | 'auth'> & Partial<RouteSpec>)[];
     })[];
   };
 
 /** What a route is that says no more than its path, methods and auth. */
 export const ROUTE_DEFAULTS = {
+  deliver: 'request',
   allow: null,
   rates: [],
   concurrency: [],
@@ -32,6 +34,7 @@ export function readStoredManifest(text: string): Manifest {
     auth: stored.auth ?? NO_AUTH,
     functions: stored.functions.map((fn) => ({
       ...fn,
+      sources: fn.sources ?? [],
       routes: fn.routes.map((route) => ({ ...ROUTE_DEFAULTS, ...route })),
     })),
     files: stored.files ?? {},

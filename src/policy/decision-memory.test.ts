@@ -27,7 +27,15 @@ function manifestWith(text: string): Manifest {
     bodyBytes: 1,
     responseBytes: 1,
   };
-  const fn = { name: 'main', entry: 'main.ts', routes: [route], vars: {}, grants: NO_GRANTS, limits };
+  const fn = {
+    name: 'main',
+    entry: 'main.ts',
+    routes: [route],
+    sources: [],
+    vars: {},
+    grants: NO_GRANTS,
+    limits,
+  };
   return { name: 'app', hosts: [], auth: NO_AUTH, functions: [fn], files: { 'p.cedar': text } };
 }
 

@@ -90,6 +90,7 @@ export function deploy(
     name,
     entry: 'a.ts',
     routes: [],
+    sources: [],
     vars,
     grants: NO_GRANTS,
     limits: { ...defaultLimits, ...limits },

@@ -40,7 +40,14 @@ function granted(): CallerContext {
 }
 
 function callTo(host: string, to = port): GuestCall {
-  return { capability: 'connect', binding: '', operation: 'open', args: { host, port: to }, request: null };
+  return {
+    capability: 'connect',
+    binding: '',
+    operation: 'open',
+    args: { host, port: to },
+    request: null,
+    hops: 0,
+  };
 }
 
 interface Connection {

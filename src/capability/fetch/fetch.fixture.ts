@@ -57,6 +57,7 @@ export async function callFetchCapability(
     operation: 'fetch',
     args: whole,
     request: 'req_1',
+    hops: 0,
   };
   const pieces: Uint8Array[] = [];
   let answer: FetchAnswer | null = null;

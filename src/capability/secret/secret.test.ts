@@ -21,7 +21,7 @@ const secrets = { get: (_: string, name: string) => Promise.resolve(name === 'TO
 const capability = createSecretCapability({ secrets, evidence: recordingEvidence() });
 
 function callFor(binding: string, operation = 'reveal'): GuestCall {
-  return { capability: 'secret', binding, operation, args: null, request: null };
+  return { capability: 'secret', binding, operation, args: null, request: null, hops: 0 };
 }
 
 describe('the secret capability', () => {
