@@ -2,6 +2,7 @@ import { CALLER_LIMITS } from './caller-limits.ts';
 import { EVENT_LIMITS } from './event-limits.ts';
 import { limit } from './limit.ts';
 import type { LimitRow } from './limit.ts';
+import { UPLOAD_LIMITS } from './upload-limits.ts';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -217,6 +218,7 @@ export const LIMITS = {
   serviceHopsMax: limit(8, 'count', 'functions that call each other in a chain'),
   ...CALLER_LIMITS,
   ...EVENT_LIMITS,
+  ...UPLOAD_LIMITS,
 } as const satisfies Record<string, LimitRow>;
 
 export type LimitName = keyof typeof LIMITS;

@@ -1,7 +1,12 @@
 import { sql, type Kysely } from 'kysely';
 import { addSequence } from './add-sequence.ts';
+import { createAccessKeyTables } from './access-key-tables.ts';
 import { createApiKeyTables } from './api-key-tables.ts';
+import { createEventTables } from './event-tables.ts';
+import { createMultipartTables } from './multipart-tables.ts';
 import type { Statement, Store } from './port.ts';
+import { createRejectedTables } from './rejected-tables.ts';
+import { createScheduleTables } from './schedule-tables.ts';
 import { sealColumns } from './sealed-columns.ts';
 import { createSessionTables } from './session-tables.ts';
 import type { Tables } from './tables.ts';
@@ -22,6 +27,11 @@ export const MIGRATIONS: readonly Migration[] = [
   { number: 5, name: 'sealed evidence and deployments', statements: sealColumns },
   { number: 6, name: 'ended sessions', statements: createSessionTables },
   { number: 7, name: 'API keys', statements: createApiKeyTables },
+  { number: 8, name: 'events', statements: createEventTables },
+  { number: 9, name: 'schedules', statements: createScheduleTables },
+  { number: 10, name: 'access keys', statements: createAccessKeyTables },
+  { number: 11, name: 'multipart uploads', statements: createMultipartTables },
+  { number: 12, name: 'rejected objects', statements: createRejectedTables },
 ];
 
 function createFirstTables(
