@@ -2,6 +2,7 @@ import { Broker, Meter } from '../src/broker/index.ts';
 import { createRedactor, openStorageCapabilities } from '../src/capability/index.ts';
 import type { CallerContext } from '../src/capability/index.ts';
 import { systemClock } from '../src/contract/index.ts';
+import { openEventLog } from '../src/events/index.ts';
 import { createEvidence } from '../src/evidence/index.ts';
 import type { CallHandler, CallReply, GuestCall } from '../src/instance/index.ts';
 import { NO_GRANTS } from '../src/manifest/index.ts';
@@ -33,13 +34,10 @@ export const grantCheck: Measurement = {
     const { store, objects, vault } = await openSealed(place);
     const evidence = createEvidence({ store, clock: systemClock });
     place.defer(() => evidence.flush());
-    const storage = await openStorageCapabilities({
-      store,
-      objects,
-      sealer: vault,
-      clock: systemClock,
-      evidence,
-    });
+    const events = await openEventLog({ store, sealer: vault, clock: systemClock, evidence });
+    place.defer(() => events.close());
+    const clock = systemClock;
+    const storage = await openStorageCapabilities({ store, objects, sealer: vault, clock, evidence, events });
     place.defer(() => storage.close());
     const capabilities = storage.capabilities.map((capability) => ({
       name: capability.name,

@@ -17,6 +17,7 @@ const readySchema = z.object({
   event: z.literal('ready'),
   gatewayUrl: z.string(),
   controlUrl: z.string(),
+  s3Url: z.string(),
   isolation: z.string(),
   ms: z.number(),
 });
@@ -33,6 +34,8 @@ export interface CommandResult {
 /** A folder for one server and its user: state, credentials, home. */
 export class Home {
   readonly folder: string;
+  /** Further variables of the environment of commands. */
+  readonly variables: Record<string, string> = {};
 
   private constructor(folder: string) {
     this.folder = folder;
@@ -49,7 +52,7 @@ export class Home {
   /** The environment of commands: nothing of the machine's own Cordon. */
   get env(): NodeJS.ProcessEnv {
     const { CORDON_URL: _url, CORDON_TOKEN: _token, CORDON_DATA: _data, ...env } = process.env;
-    return { ...env, HOME: this.folder, XDG_CONFIG_HOME: join(this.folder, 'config'), NO_COLOR: '1' };
+    return { ...env, HOME: this.folder, XDG_CONFIG_HOME: join(this.folder, 'config'), NO_COLOR: '1', ...this.variables };
   }
 
   /** Starts a command and leaves it running. */
@@ -85,6 +88,7 @@ export class ServerProcess {
   readonly home: Home;
   readonly gatewayUrl: string;
   readonly controlUrl: string;
+  readonly s3Url: string;
   readonly isolation: string;
   /** From the start of the process until it was ready, by its own clock. */
   readonly readyMs: number;
@@ -104,6 +108,7 @@ export class ServerProcess {
     this.#closed = io.closed;
     this.gatewayUrl = ready.gatewayUrl.replace(/\/$/, '');
     this.controlUrl = ready.controlUrl.replace(/\/$/, '');
+    this.s3Url = ready.s3Url.replace(/\/$/, '');
     this.isolation = ready.isolation;
     this.readyMs = ready.ms;
   }
@@ -113,10 +118,11 @@ export class ServerProcess {
     home: Home,
     options: { after?: ServerProcess; args?: readonly string[] } = {},
   ): Promise<ServerProcess> {
-    const ports = [options.after?.gatewayUrl, options.after?.controlUrl].map((url) =>
+    const { after } = options;
+    const ports = [after?.gatewayUrl, after?.controlUrl, after?.s3Url].map((url) =>
       url ? new URL(url).port : '0',
     );
-    const [port = '0', controlPort = '0'] = ports;
+    const [port = '0', controlPort = '0', s3Port = '0'] = ports;
     const args = [
       'up',
       '--json',
@@ -126,6 +132,8 @@ export class ServerProcess {
       port,
       '--control-port',
       controlPort,
+      '--s3-port',
+      s3Port,
     ];
     const child = home.spawn([...args, ...(options.args ?? [])]);
     const closed = once(child, 'close');

@@ -3,5 +3,18 @@
  * Promises: what the signer of AWS signs, this signs in the same way. It reads no credentials from anywhere,
  * sends nothing, and changes nothing but the fields that a signature takes.
  */
-export { canonicalUrl, sha256, signAws } from './signature.ts';
-export type { AwsCredentials, AwsSigning, SignedField } from './signature.ts';
+export { canonicalUrl, signAws } from './signature.ts';
+export type { AwsCredentials, AwsSigning } from './signature.ts';
+export {
+  AWS_ALGORITHM,
+  awsTime,
+  canonicalPathOf,
+  canonicalQuery,
+  canonicalRequest,
+  hmac,
+  scopeText,
+  sha256,
+  signingKey,
+  textToSign,
+} from './canonical.ts';
+export type { AwsScope, CanonicalRequest, SignedField } from './canonical.ts';

@@ -1,7 +1,18 @@
-import { createHash, createHmac } from 'node:crypto';
 import type { Secret } from '../contract/index.ts';
+import {
+  AWS_ALGORITHM,
+  awsTime,
+  canonicalPathOf,
+  canonicalQuery,
+  canonicalRequest,
+  hmac,
+  scopeText,
+  sha256,
+  signingKey,
+  textToSign,
+} from './canonical.ts';
+import type { SignedField } from './canonical.ts';
 
-const ALGORITHM = 'AWS4-HMAC-SHA256';
 /** Fields that proxies and clients change on the way, which no signature may cover. */
 const UNSIGNED: ReadonlySet<string> = new Set([
   'accept-encoding',
@@ -11,9 +22,6 @@ const UNSIGNED: ReadonlySet<string> = new Set([
   'user-agent',
   'x-amzn-trace-id',
 ]);
-
-/** A field as `[name, value]`; names in lower case. */
-export type SignedField = readonly [name: string, value: string];
 
 export interface AwsCredentials {
   readonly accessKeyId: string;
@@ -50,88 +58,49 @@ export function canonicalUrl(url: URL): URL {
  */
 export function signAws(signing: AwsSigning): SignedField[] {
   const { method, url, region, service, payload, credentials } = signing;
-  const time = new Date(signing.now).toISOString().replaceAll(/[-:]|\.\d{3}/g, '');
+  const time = awsTime(signing.now);
   let fields = withField(signing.fields, 'x-amz-date', time);
   if (credentials.sessionToken !== undefined)
     fields = withField(fields, 'x-amz-security-token', credentials.sessionToken.reveal());
   if (service === 's3') fields = withField(fields, 'x-amz-content-sha256', payload);
-  const signed = canonicalFields([...fields, ['host', url.host]]);
-  const names = signed.map(([name]) => name).join(';');
-  const canonical = [
+  const { text, names } = canonicalRequest({
     method,
-    canonicalPath(url.pathname, service),
-    canonicalQuery(url.search),
-    ...signed.map(([name, value]) => `${name}:${value}`),
-    '',
-    names,
+    path: canonicalPath(url.pathname, service),
+    query: canonicalQuery(pairsOf(url.search)),
+    fields: [...fields.filter(([name]) => !UNSIGNED.has(name)), ['host', url.host]],
     payload,
-  ].join('\n');
-  const date = time.slice(0, 8);
-  const scope = `${date}/${region}/${service}/aws4_request`;
-  const toSign = [ALGORITHM, time, scope, sha256(canonical)].join('\n');
-  const secret = `AWS4${credentials.secretAccessKey.reveal()}`;
-  const key = [date, region, service, 'aws4_request'].reduce<string | Buffer>(hmac, secret);
-  const signature = hmac(key, toSign).toString('hex');
-  const credential = `Credential=${credentials.accessKeyId}/${scope}`;
-  const authorization = `${ALGORITHM} ${credential}, SignedHeaders=${names}, Signature=${signature}`;
+  });
+  const scope = { date: time.slice(0, 8), region, service };
+  const key = signingKey(credentials.secretAccessKey, scope);
+  const signature = hmac(key, textToSign(time, scope, sha256(text))).toString('hex');
+  const credential = `Credential=${credentials.accessKeyId}/${scopeText(scope)}`;
+  const authorization = `${AWS_ALGORITHM} ${credential}, SignedHeaders=${names}, Signature=${signature}`;
   return withField(fields, 'authorization', authorization);
-}
-
-/** In lower-case hexadecimal; of a text in UTF-8. */
-export function sha256(bytes: string | Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
 }
 
 function withField(fields: readonly SignedField[], name: string, value: string): SignedField[] {
   return [...fields.filter(([other]) => other !== name), [name, value]];
 }
 
-/** Sorted by name, values of one name joined, spaces collapsed. */
-function canonicalFields(fields: readonly SignedField[]): [string, string][] {
-  const values = new Map<string, string[]>();
-  for (const [name, value] of fields) {
-    if (UNSIGNED.has(name)) continue;
-    const all = values.get(name) ?? [];
-    all.push(value.trim().replaceAll(/\s+/g, ' '));
-    values.set(name, all);
-  }
-  return [...values]
-    .map(([name, all]): [string, string] => [name, all.join(',')])
-    .toSorted(([one], [other]) => (one < other ? -1 : 1));
-}
-
 /** Every service but S3 encodes the path a second time. */
 function canonicalPath(pathname: string, service: string): string {
   const path = encodedPath(pathname);
-  return service === 's3' ? path : path.split('/').map(encode).join('/');
+  return service === 's3' ? path : canonicalPathOf(path.split('/'));
 }
 
 function encodedPath(pathname: string): string {
-  return pathname
-    .split('/')
-    .map((segment) => encode(decode(segment)))
-    .join('/');
+  return canonicalPathOf(pathname.split('/').map(decode));
 }
 
-function canonicalQuery(search: string): string {
-  if (search.length <= 1) return '';
+function pairsOf(search: string): [string, string][] {
+  if (search.length <= 1) return [];
   return search
     .slice(1)
     .split('&')
     .map((pair) => {
       const [name = '', ...value] = pair.split('=');
-      return [encode(decode(name)), encode(decode(value.join('=')))] as const;
-    })
-    .toSorted(([name, value], [otherName, otherValue]) =>
-      name === otherName ? compare(value, otherValue) : compare(name, otherName),
-    )
-    .map(([name, value]) => `${name}=${value}`)
-    .join('&');
-}
-
-function compare(one: string, other: string): number {
-  if (one === other) return 0;
-  return one < other ? -1 : 1;
+      return [decode(name), decode(value.join('='))];
+    });
 }
 
 function decode(text: string): string {
@@ -140,15 +109,4 @@ function decode(text: string): string {
   } catch {
     return text;
   }
-}
-
-function encode(text: string): string {
-  return encodeURIComponent(text).replaceAll(
-    /[!'()*]/g,
-    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
-  );
-}
-
-function hmac(key: string | Buffer, text: string): Buffer {
-  return createHmac('sha256', key).update(text).digest();
 }

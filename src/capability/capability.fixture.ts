@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../contract/index.ts';
 import type { CordonError } from '../contract/index.ts';
+import { openEventLog } from '../events/index.ts';
 import type { Evidence } from '../evidence/index.ts';
 import type { CallReply, GuestCall } from '../instance/index.ts';
 import { NO_GRANTS } from '../manifest/index.ts';
@@ -63,10 +64,12 @@ export async function openStored(given?: string, isOwner = given === undefined):
   const objects = await openFileStreamedObjects({ path: join(folder, 'streamed') });
   const wrapper = openFileKeyWrapper({ path: join(folder, 'master.key'), create: true });
   const vault = await openVault({ store, wrapper, clock });
-  const environment = { store, objects, sealer: vault, clock, evidence: noEvidence };
+  const events = await openEventLog({ store, sealer: vault, clock, evidence: noEvidence });
+  const environment = { store, objects, sealer: vault, clock, evidence: noEvidence, events };
   const storage = await openStorageCapabilities(environment);
   const end = async (): Promise<void> => {
     await storage.close();
+    await events.close();
     await store.close();
   };
   return {

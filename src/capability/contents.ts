@@ -132,7 +132,10 @@ export class Contents {
   }
 
   /** A write that notes the objects of rows which the same transaction removes or replaces. */
-  release(table: 'kv' | 'bucket_objects', versionsOrRow: ReleasedRows): Write {
+  release(
+    table: 'kv' | 'bucket_objects' | 'multipart_parts' | 'rejected_objects',
+    versionsOrRow: ReleasedRows,
+  ): Write {
     const db = queryBuilder(this.#environment.store.dialect);
     let rows = db.selectFrom(table).select('object').where('object', 'is not', null);
     for (const [column, value] of Object.entries(versionsOrRow)) {
@@ -185,7 +188,7 @@ export class Contents {
     const found = new Set<string>();
     for (let start = 0; start < names.length; start += LIMITS.releasedBatchMax.value) {
       const some = names.slice(start, start + LIMITS.releasedBatchMax.value);
-      for (const table of ['kv', 'bucket_objects'] as const) {
+      for (const table of ['kv', 'bucket_objects', 'multipart_parts', 'rejected_objects'] as const) {
         const query = db.selectFrom(table).select('object').where('object', 'in', some).compile();
         for (const { object } of await store.query<{ object: string }>(query)) found.add(object);
       }

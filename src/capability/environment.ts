@@ -1,4 +1,5 @@
 import type { Clock } from '../contract/index.ts';
+import type { EventLog } from '../events/index.ts';
 import type { Evidence } from '../evidence/index.ts';
 import type { StreamedObjects } from '../object/index.ts';
 import type { Store } from '../store/index.ts';
@@ -11,4 +12,5 @@ export interface StorageEnvironment {
   readonly sealer: Sealer;
   readonly clock: Clock;
   readonly evidence: Evidence;
+  readonly events: EventLog;
 }

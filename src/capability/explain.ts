@@ -6,7 +6,7 @@ import type { CallerContext } from './port.ts';
 
 const DEPLOYMENT_CHARACTERS = 12;
 /** Codes whose messages are written for guests. */
-const FOR_GUESTS = /^CORDON_(?:KV|BUCKET|QUEUE|SERVICE|CALL|CURSOR|EGRESS|SECRET)_/;
+const FOR_GUESTS = /^CORDON_(?:KV|BUCKET|QUEUE|SERVICE|PIPE|EVENTS?|CALL|CURSOR|EGRESS|SECRET)_/;
 /** Codes that a guest may know; their messages may name places of this machine, so it gets the summary. */
 const SUMMARY_ONLY: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'CORDON_STORE_FULL',
@@ -14,6 +14,12 @@ const SUMMARY_ONLY: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'CORDON_OVERLOADED',
   'CORDON_KEY_UNAVAILABLE',
   'CORDON_KEY_SHREDDED',
+  'CORDON_UPLOAD_NAME_REFUSED',
+  'CORDON_UPLOAD_TYPE_REFUSED',
+  'CORDON_UPLOAD_TOO_LARGE',
+  'CORDON_UPLOAD_ARCHIVE_REFUSED',
+  'CORDON_UPLOAD_MALWARE',
+  'CORDON_UPLOAD_UNCHECKED',
 ]);
 
 /** Turns whatever a capability threw into what its guest may see; the rest is logged under an id. */

@@ -3,6 +3,7 @@ export { KVNamespace } from './kv/guest.ts';
 export { R2Bucket } from './bucket/guest.ts';
 export { Queue } from './queue/guest.ts';
 export { Fetcher } from './service/guest.ts';
+export { Pipe } from './pipe/guest.ts';
 export { installFetch } from './fetch/guest.ts';
 export { installNodeHttp } from './fetch/guest-http.ts';
 export { installConnect } from './connect/guest.ts';

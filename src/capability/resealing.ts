@@ -6,18 +6,18 @@ import { CordonError } from '../contract/index.ts';
 import { bucketDetailPlace, bucketPlace } from './bucket/objects.ts';
 import type { StorageEnvironment } from './environment.ts';
 import { kvMetadataPlace, kvPlace } from './kv/values.ts';
-import { queuePlace } from './queue/host.ts';
+import { partDetailPlace, partPlace, uploadDetailPlace } from './bucket/multipart-places.ts';
 
 const HEADER_BYTES = 64;
 
-type StorageTable = 'kv' | 'bucket_objects' | 'queue_messages';
+type StorageTable = 'kv' | 'bucket_objects' | 'rejected_objects' | 'multipart_uploads' | 'multipart_parts';
 /** Rows as they are walked through, whatever the table. */
 type AnyRow = Readonly<Record<string, string | Uint8Array>>;
 
 interface SealedRows {
   readonly table: StorageTable;
   /** Holds the sealed value, or the name of the object. */
-  readonly column: 'value' | 'metadata' | 'detail' | 'body' | 'object';
+  readonly column: 'value' | 'metadata' | 'detail' | 'object';
   /** Unique in a project, and new with each write. */
   readonly cursor: 'version' | 'id';
   placeOf(row: AnyRow): string;
@@ -27,6 +27,8 @@ const kvValue = (row: AnyRow): string =>
   kvPlace(textIn(row, 'store'), textIn(row, 'key'), textIn(row, 'version'));
 const object = (row: AnyRow): string =>
   bucketPlace(textIn(row, 'bucket'), textIn(row, 'key'), textIn(row, 'version'));
+
+const part = (row: AnyRow): string => partPlace(textIn(row, 'upload'), textIn(row, 'version'));
 
 const COLUMNS: readonly SealedRows[] = [
   { table: 'kv', column: 'value', cursor: 'version', placeOf: kvValue },
@@ -43,17 +45,33 @@ const COLUMNS: readonly SealedRows[] = [
     cursor: 'version',
     placeOf: (row) => bucketDetailPlace(textIn(row, 'bucket'), textIn(row, 'key'), textIn(row, 'version')),
   },
+  { table: 'rejected_objects', column: 'value', cursor: 'version', placeOf: object },
   {
-    table: 'queue_messages',
-    column: 'body',
+    table: 'rejected_objects',
+    column: 'detail',
+    cursor: 'version',
+    placeOf: (row) => bucketDetailPlace(textIn(row, 'bucket'), textIn(row, 'key'), textIn(row, 'version')),
+  },
+  {
+    table: 'multipart_uploads',
+    column: 'detail',
     cursor: 'id',
-    placeOf: (row) => queuePlace(textIn(row, 'queue'), textIn(row, 'id')),
+    placeOf: (row) => uploadDetailPlace(textIn(row, 'id')),
+  },
+  { table: 'multipart_parts', column: 'value', cursor: 'version', placeOf: part },
+  {
+    table: 'multipart_parts',
+    column: 'detail',
+    cursor: 'version',
+    placeOf: (row) => partDetailPlace(textIn(row, 'upload'), textIn(row, 'version')),
   },
 ];
 
-const FILES: readonly (SealedRows & { readonly table: 'kv' | 'bucket_objects' })[] = [
+const FILES: readonly (SealedRows & { readonly table: Exclude<StorageTable, 'multipart_uploads'> })[] = [
   { table: 'kv', column: 'object', cursor: 'version', placeOf: kvValue },
   { table: 'bucket_objects', column: 'object', cursor: 'version', placeOf: object },
+  { table: 'rejected_objects', column: 'object', cursor: 'version', placeOf: object },
+  { table: 'multipart_parts', column: 'object', cursor: 'version', placeOf: part },
 ];
 
 /** Everything that the capabilities keep sealed, for the rotation of keys. `released` is called when files were replaced. */

@@ -102,6 +102,12 @@ function observedUse({ capability, binding, operation, resource, count }: Server
     case 'queue':
     case 'service':
       return [{ ...use, capability, operation, resource: null }];
+    case 'pipe':
+      // One call may send events of several types.
+      return resource
+        .replace(/^pipe:/, '')
+        .split(',')
+        .map((type) => ({ ...use, capability, operation, resource: type }));
     case 'secret':
       return [{ ...use, capability, operation: 'read', resource: null }];
     case 'connect':

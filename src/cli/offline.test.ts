@@ -183,7 +183,17 @@ test('types follows the manifest, and --check fails while it does not', async ()
 });
 
 test('doctor says what is missing with the command that brings it, and exits with 1', async () => {
-  const argv = ['doctor', '--data', join(folder.path, 'data'), '--port', '0', '--control-port', '0'];
+  const argv = [
+    'doctor',
+    '--data',
+    join(folder.path, 'data'),
+    '--port',
+    '0',
+    '--control-port',
+    '0',
+    '--s3-port',
+    '0',
+  ];
   const fine = { name: 'bubblewrap', ok: true, detail: '0.8.0', fix: null };
   const well = await cordon(argv, { requirements: async () => [fine] });
   assert.equal(well.code, 0, well.stdout);

@@ -44,6 +44,27 @@ export function moment(text: string): number {
   return time;
 }
 
+const SPAN_MS_BY_UNIT: Readonly<Record<string, number>> = { s: 1000, m: 60_000, ...MS_BY_UNIT };
+
+/** How long something goes on. Output: ms. */
+export function span(text: string): number {
+  const [, amount = '', unit = ''] = /^([1-9][0-9]{0,6})([smhd])$/.exec(text) ?? [];
+  if (amount === '') throw new InvalidArgumentError('Give a time such as 30s, 15m, 12h or 7d.');
+  return Number(amount) * (SPAN_MS_BY_UNIT[unit] ?? Number.NaN);
+}
+
+const BYTES_BY_UNIT: Readonly<Record<string, number>> = {
+  ...{ B: 1, KB: 1000, MB: 1000 ** 2, GB: 1000 ** 3 },
+  ...{ KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 },
+};
+
+/** How much data. Output: bytes. */
+export function bytes(text: string): number {
+  const [, amount = '', unit = ''] = /^(0|[1-9][0-9]{0,9})(B|KB|MB|GB|KiB|MiB|GiB)$/.exec(text) ?? [];
+  if (amount === '') throw new InvalidArgumentError('Give a size such as 500KB or 10MiB.');
+  return Number(amount) * (BYTES_BY_UNIT[unit] ?? Number.NaN);
+}
+
 /** One more claim of a caller. A name that comes again makes a list. */
 export function claim(
   text: string,

@@ -1,6 +1,9 @@
 import { Command, Option } from 'commander';
+import { addAccessKeys } from './access-key-commands.ts';
 import { addAuthorizing } from './authz-commands.ts';
 import type { CommandContext } from './context.ts';
+import { addEvents } from './event-commands.ts';
+import { addQuarantine } from './quarantine-commands.ts';
 import { count, header, listed, moment, percent, port, size } from './option-values.ts';
 
 /** Runs one command and returns its exit code. */
@@ -51,6 +54,9 @@ export function createProgram(version: string, dispatch: Dispatch): Command {
   addDeploying(root.add);
   addOperating(root.add);
   addKeeping(root);
+  addAccessKeys(root);
+  addEvents(root);
+  addQuarantine(root);
   addAuthorizing(root);
   addAssisting(root.add);
   return program;
@@ -69,7 +75,7 @@ function branchOf(parent: Command, dispatch: Dispatch): Branch {
           const command = given.at(-1) as Command;
           await dispatch(
             load,
-            command.processedArgs.filter((arg) => typeof arg === 'string'),
+            command.processedArgs.flat().filter((arg) => typeof arg === 'string'),
             command.opts(),
           );
         }),
@@ -92,6 +98,12 @@ function addServing(add: Add): void {
     .option('--host <address>', 'address of the gateway', '127.0.0.1')
     .option('--port <port>', 'port of the gateway; 0 takes a free one', port, 8080)
     .option('--control-port <port>', 'port of the control API on 127.0.0.1; 0 takes a free one', port, 8081)
+    .option('--s3-port <port>', 'port of the endpoint for clients of S3; 0 takes a free one', port, 8082)
+    .option(
+      '--s3-origin <origin>',
+      'origin of pages that may use it, as https://example.org; may be repeated',
+      listed,
+    )
     .option('--pool <count>', 'sandboxes kept warm', size)
     .addOption(
       new Option('--tls', 'TLS for this machine, by a development authority').conflicts(['tlsCert', 'acme']),
@@ -294,7 +306,8 @@ function addAssisting(add: Add): void {
   ])
     .addOption(data())
     .option('--port <port>', 'port of the gateway', port, 8080)
-    .option('--control-port <port>', 'port of the control API', port, 8081);
+    .option('--control-port <port>', 'port of the control API', port, 8081)
+    .option('--s3-port <port>', 'port of the endpoint for clients of S3', port, 8082);
 
   add(
     'completion',

@@ -76,6 +76,14 @@ for (const [title, before, path, operation, after] of cases) {
   });
 }
 
+test('removes a type of a pipe by its name, and the grant with its last', () => {
+  const text = manifestOf('{"pipe":{"A":{"types":["a.b","a.c"]}}}');
+  const use = { path: ['pipe', 'A'], operation: 'send' };
+  const less = removeGrant(text, 'main', { ...use, resource: 'a.b' });
+  assert.equal(less, manifestOf('{"pipe":{"A":{"types":["a.c"]}}}'));
+  assert.equal(removeGrant(less, 'main', { ...use, resource: 'a.c' }), manifestOf('{"pipe":{}}'));
+});
+
 test('leaves what is not there as it is', () => {
   const text = manifestOf('{"kv":{"A":{"can":["get"]}}}');
   assert.equal(removeGrant(text, 'main', { path: ['kv', 'B'], operation: 'get' }), text);

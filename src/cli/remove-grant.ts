@@ -3,6 +3,9 @@ import type { UnusedGrant } from '../permissions/index.ts';
 
 type Path = (string | number)[];
 
+/** Key of what a grant lists, where it is not `can`. */
+const LIST_OF: Readonly<Record<string, string>> = { fetch: 'methods', pipe: 'types' };
+
 /**
  * The text of a manifest without one operation of a grant of a function, or without the whole grant when it was
  * the last. Everything else stays as it is, comments too.
@@ -10,14 +13,18 @@ type Path = (string | number)[];
 export function removeGrant(
   text: string,
   name: string,
-  { path, operation }: Pick<UnusedGrant, 'path' | 'operation'>,
+  {
+    path,
+    operation,
+    resource,
+  }: Pick<UnusedGrant, 'path' | 'operation'> & Partial<Pick<UnusedGrant, 'resource'>>,
 ): string {
   const root = parseTree(text, [], { allowTrailingComma: true });
   const grant: Path = ['functions', name, 'grants', ...path];
   if (root === undefined) return text;
-  const list = findNodeAtLocation(root, [...grant, path[0] === 'fetch' ? 'methods' : 'can']);
+  const list = findNodeAtLocation(root, [...grant, LIST_OF[String(path[0])] ?? 'can']);
   const items = list?.children ?? [];
-  const item = items.find((child) => getNodeValue(child) === operation);
+  const item = items.find((child) => getNodeValue(child) === (path[0] === 'pipe' ? resource : operation));
   if (items.length > 1 && item !== undefined) return cut(text, item);
   const found = findNodeAtLocation(root, grant);
   // The value of a key goes with its key.

@@ -36,6 +36,7 @@ function fakeServer(firstToken: string | null, confines = true): StartServer {
     return {
       gatewayUrl: 'http://127.0.0.1:8080',
       controlUrl: control.url,
+      s3Url: 'http://127.0.0.1:8082',
       firstToken,
       firstTokenKept: () => undefined,
       isPlaintextExposed: options.transport?.unsafePlaintext === true,

@@ -307,6 +307,51 @@ export const ERRORS = {
     'There is no such event.',
     'List the events with `cordon events list`.',
   ),
+  CORDON_EVENT_FORGED: row(
+    'internal',
+    409,
+    'An event was not made by this server, or was changed, cut or moved since.',
+    'Drop it, and look for who can write the data folder.',
+  ),
+  // Uploads
+  CORDON_UPLOAD_NAME_REFUSED: row(
+    'caller',
+    400,
+    'The name of the upload hides what it is.',
+    'Send it under a name with one plain extension.',
+  ),
+  CORDON_UPLOAD_TYPE_REFUSED: row(
+    'caller',
+    415,
+    'The bytes of the upload are not of a type that is taken, or not of the type that its name or Content-Type says.',
+    'Send a file of a type that is taken, with the extension and Content-Type of that type.',
+  ),
+  CORDON_UPLOAD_TOO_LARGE: row('caller', 413, 'The upload is larger than is taken.', 'Send a smaller file.'),
+  CORDON_UPLOAD_ARCHIVE_REFUSED: row(
+    'caller',
+    422,
+    'The archive holds what archives may not hold, or cannot be unpacked within bounds.',
+    'Send an archive of plain files with relative names, not encrypted, and not of archives in archives.',
+  ),
+  CORDON_UPLOAD_MALWARE: row('caller', 422, 'The virus scanner objects to the upload.', 'Send a clean file.'),
+  CORDON_UPLOAD_UNCHECKED: row(
+    'operator',
+    503,
+    'The upload could not be checked, so it was not taken.',
+    'Look at the security events; start the virus scanner that is configured, and send again.',
+  ),
+  CORDON_UPLOAD_UNKNOWN: row(
+    'caller',
+    404,
+    'There is no such rejected object.',
+    'List them with `cordon quarantine list`.',
+  ),
+  CORDON_PIPE_NOBODY: row(
+    'operator',
+    404,
+    'No function of the deployment takes events of this type from the one that sends it.',
+    'Add a source `{ "pipe": … }` with the type to the function that is to take them.',
+  ),
   CORDON_QUEUE_MESSAGE_TOO_LARGE: row(
     'caller',
     413,
@@ -396,6 +441,18 @@ export const ERRORS = {
     404,
     'There is no API key with this id.',
     'List the keys with `cordon key list`.',
+  ),
+  CORDON_ACCESS_KEY_INVALID: row(
+    'operator',
+    400,
+    'An access key cannot be made or used like this.',
+    'Fix what is named; `cordon access-key create --help` shows examples.',
+  ),
+  CORDON_ACCESS_KEY_UNKNOWN: row(
+    'operator',
+    404,
+    'There is no access key with this id.',
+    'List the keys with `cordon access-key list`.',
   ),
   // Manifest.
   CORDON_MANIFEST_MISSING: row(
@@ -487,7 +544,7 @@ export const ERRORS = {
     'operator',
     400,
     'The entry module does not export a usable handler.',
-    'Export default an object with a `fetch` function.',
+    'Export default an object with a `fetch` function, and with `queue`, `scheduled` or `event` for its sources.',
   ),
   CORDON_IMPORT_THREW: row(
     'operator',
@@ -500,6 +557,12 @@ export const ERRORS = {
     400,
     'The module did not finish loading in time.',
     'Do less work at the top level of the module.',
+  ),
+  CORDON_SOURCE_CONFLICT: row(
+    'operator',
+    409,
+    'Another app already takes what comes from this queue or bucket.',
+    'Use a queue or bucket of its own, or let one app have all of its consumers.',
   ),
   CORDON_ROUTE_CONFLICT: row(
     'operator',

@@ -1,15 +1,14 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CordonError, LIMITS, type Clock } from '../contract/index.ts';
+import { CordonError, LIMITS, systemClock, type Clock } from '../contract/index.ts';
 import type { ObservedUse } from '../broker/index.ts';
-import { NO_AUTH, NO_GRANTS, ROUTE_DEFAULTS } from '../manifest/index.ts';
+import { NO_AUTH, NO_GRANTS, ROUTE_DEFAULTS, type RouteSpec } from '../manifest/index.ts';
 import type { Alias, DeployedFunction, Deployment } from '../deploy/index.ts';
 import type { LogLine } from '../evidence/index.ts';
 import type { Exchange, ExchangeRequest, ResponseSink } from '../instance/index.ts';
-import type { RouteSpec } from '../manifest/index.ts';
-import type { PolicyExplanation } from '../policy/index.ts';
-import { ApiKeyStore } from '../identity/index.ts';
+import { AccessKeyStore, ApiKeyStore } from '../identity/index.ts';
+import { AccessSigner } from '../s3/index.ts';
 import { SecretStore } from '../secrets/index.ts';
 import { openSqliteStore, type Store } from '../store/index.ts';
 import { openVault, type Vault } from '../vault/index.ts';
@@ -24,6 +23,9 @@ import {
   type ExplainedRequest,
   type ServedApp,
 } from './index.ts';
+import { FakeEvents } from './events.fixture.ts';
+import { FakeRejectedObjects } from './rejected-objects.fixture.ts';
+import { explanationOf } from './explanation.fixture.ts';
 import { MemoryEvidence } from './memory-evidence.fixture.ts';
 
 export function deploymentOf(app: string, id: string, routes: readonly RouteSpec[] = []): Deployment {
@@ -58,24 +60,6 @@ export function deploymentOf(app: string, id: string, routes: readonly RouteSpec
     manifest: { name: app, hosts: [], auth: NO_AUTH, files: {}, functions: [spec] },
     functions: [fn],
     createdAt: 1_700_000_000_000,
-  };
-}
-
-/** What the policies say to ana about order 17, or to bob. */
-export function explanationOf(outcome: 'allow' | 'deny'): PolicyExplanation {
-  const isAllowed = outcome === 'allow';
-  const text = '@id("own")\npermit (principal, action, resource);';
-  const policy = { id: 'own', effect: 'permit' as const, file: 'orders.cedar', line: 3, text };
-  const reason = isAllowed ? ('policy' as const) : ('no policy' as const);
-  return {
-    decision: { outcome, policies: isAllowed ? ['own'] : [], reason, errors: [] },
-    policies: isAllowed ? [policy] : [],
-    evaluated: 2,
-    principal: 'User::"jwt:customers/ana"',
-    action: 'Action::"GET /orders/:id"',
-    resource: 'Order::"17"',
-    context: { method: 'GET' },
-    entities: [{ uid: { type: 'Order', id: '17' }, attrs: { owner: 'ana' }, parents: [] }],
   };
 }
 
@@ -161,8 +145,7 @@ export function lineOf(app: string, message: string): Omit<LogLine, 'time'> {
     app,
     function: 'main',
     deployment: 'a'.repeat(12),
-    instance: 'ins_1',
-    request: 'req_1',
+    ...{ instance: 'ins_1', request: 'req_1' },
     message,
   };
 }
@@ -186,6 +169,9 @@ export interface Harness {
   readonly vault: Vault;
   readonly secrets: SecretStore;
   readonly apiKeys: ApiKeyStore;
+  readonly accessKeys: AccessKeyStore;
+  readonly events: FakeEvents;
+  readonly rejectedObjects: FakeRejectedObjects;
   /** What `cordon permissions` is told. */
   readonly observed: ObservedUse[];
   /** What was asked of the policies. */
@@ -204,6 +190,7 @@ export interface Harness {
 }
 
 const EXCHANGE_WINDOW_BYTES = 128 * 1024;
+const S3_URL = 'http://127.0.0.1:8082';
 
 /** A real control server with a real store, in front of fake services; it has the app `shop`. */
 export async function startControl(
@@ -221,11 +208,14 @@ export async function startControl(
   catalogue.add(deploymentOf('shop', idOf('aaaaaaaaaaaa')), null);
   catalogue.add(deploymentOf('shop', idOf('bbbbbbbbbbbb'), routes), null);
   const evidence = new MemoryEvidence();
-  const fakes = { credited: 0, aborted: 0, answer: hello, deployError: null as Error | null };
+  const rejected = { rejectedObjects: new FakeRejectedObjects() };
+  const fakes = { ...rejected, credited: 0, aborted: 0, answer: hello, deployError: null as Error | null };
   const vault = await openVault({ store, wrapper: localWrapper() });
   const secrets = new SecretStore({ store, vault });
   const apiKeys = await ApiKeyStore.open({ store });
+  const accessKeys = await AccessKeyStore.open({ store, vault });
   const keys = new KeyRotation({ store, vault, places: [secrets.place], master: options.master ?? null });
+  const events = new FakeEvents();
   const observed: ObservedUse[] = [];
   const explained: Harness['explained'] = [];
   const seen: Seen[] = [];
@@ -251,6 +241,10 @@ export async function startControl(
     secrets,
     keys,
     apiKeys,
+    accessKeys,
+    accessSigner: new AccessSigner({ keys: accessKeys, endpoint: () => S3_URL, clock: systemClock }),
+    events,
+    rejectedObjects: fakes.rejectedObjects,
     explain: async (app, request) => {
       catalogue.app(app);
       explained.push({ app, request });
@@ -281,6 +275,8 @@ export async function startControl(
     vault,
     secrets,
     apiKeys,
+    accessKeys,
+    events,
     observed,
     explained,
     seen,
@@ -289,6 +285,7 @@ export async function startControl(
       await server.close();
       await keys.close();
       await apiKeys.close();
+      await accessKeys.close();
       await store.close();
       await rm(folder, { recursive: true });
     },

@@ -13,10 +13,13 @@ export { PROJECT } from './project.ts';
 export { KeyRotation } from './key-rotation.ts';
 export type { KeyRotationOptions, MasterKeyChange } from './key-rotation.ts';
 export type {
+  ControlAccessKeys,
   ControlApiKeys,
   ControlCatalogue,
   ControlDeployer,
+  ControlEvents,
   ControlKeys,
+  ControlRejectedObjects,
   ControlSecrets,
   ControlServices,
   DeployOutcome,

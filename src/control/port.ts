@@ -1,10 +1,13 @@
 import type { ObservedUse } from '../broker/index.ts';
+import type { RejectedObjects } from '../capability/index.ts';
 import type { Secret } from '../contract/index.ts';
 import type { Alias, Deployment, FunctionRef } from '../deploy/index.ts';
+import type { EventLog } from '../events/index.ts';
 import type { Evidence } from '../evidence/index.ts';
-import type { ApiKeyInfo, NewApiKey } from '../identity/index.ts';
+import type { AccessKeyInfo, ApiKeyInfo, NewAccessKey, NewApiKey } from '../identity/index.ts';
 import type { DescribedRequest, PolicyExplanation } from '../policy/index.ts';
 import type { Dispatcher } from '../pool/index.ts';
+import type { AccessSigner } from '../s3/index.ts';
 import type { SecretInfo } from '../secrets/index.ts';
 import type { KeyRotationView, ServerStatus } from './schema.ts';
 
@@ -76,6 +79,22 @@ export interface ControlApiKeys {
   revoke(project: string, id: string): Promise<ApiKeyInfo>;
 }
 
+/** The access keys with which clients of S3 sign. The secret of a key comes out once, when it is made. */
+export interface ControlAccessKeys {
+  /** Errors: CORDON_ACCESS_KEY_INVALID. */
+  create(wanted: NewAccessKey): Promise<{ readonly info: AccessKeyInfo; readonly secret: Secret }>;
+  /** Oldest first. */
+  list(project: string): readonly AccessKeyInfo[];
+  /** Errors: CORDON_ACCESS_KEY_UNKNOWN. */
+  revoke(project: string, id: string): Promise<AccessKeyInfo>;
+}
+
+/** What operators do with the events that wait, and with those that nobody could take. */
+export type ControlEvents = Pick<EventLog, 'list' | 'lanes' | 'show' | 'replay' | 'drop'>;
+
+/** Objects that inspection did not let into their bucket. */
+export type ControlRejectedObjects = Pick<RejectedObjects, 'list' | 'find' | 'read' | 'delete'>;
+
 /** Rotates keys in the background, one rotation at a time. */
 export interface ControlKeys {
   /** Starts a rotation, or goes on with one of the same kind. Errors: CORDON_KEY_ROTATING, CORDON_KEY_INVALID. */
@@ -100,6 +119,10 @@ export interface ControlServices {
   readonly secrets: ControlSecrets;
   readonly keys: ControlKeys;
   readonly apiKeys: ControlApiKeys;
+  readonly accessKeys: ControlAccessKeys;
+  readonly accessSigner: Pick<AccessSigner, 'presign' | 'postForm'>;
+  readonly events: ControlEvents;
+  readonly rejectedObjects: ControlRejectedObjects;
   /** What the functions of an app were seen to use since the server started. */
   observed(app: string): readonly ObservedUse[];
   /** Base URL of the gateway, without a slash at the end; routes are shown below it. */

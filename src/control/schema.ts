@@ -158,6 +158,11 @@ export const EVENT_KINDS = [
   'control.refused',
   'grant.denied',
   'deploy.refused',
+  'event.dead',
+  'event.forged',
+  'event.loop',
+  'event.refused',
+  'upload.rejected',
   'platform.unsafe',
   'platform.degraded',
 ] as const;

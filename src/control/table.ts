@@ -1,11 +1,14 @@
 import type { Operation } from './operation.ts';
 import { APP_OPERATIONS } from './operations/apps.ts';
+import { ACCESS_KEY_OPERATIONS } from './operations/access-keys.ts';
 import { API_KEY_OPERATIONS } from './operations/api-keys.ts';
 import { AUTHZ_OPERATIONS } from './operations/authz.ts';
 import { KEY_OPERATIONS } from './operations/keys.ts';
 import { SECRET_OPERATIONS } from './operations/secrets.ts';
+import { EVENT_OPERATIONS } from './operations/events.ts';
 import { EVIDENCE_OPERATIONS } from './operations/evidence.ts';
 import { INVOKE_OPERATIONS } from './operations/invoke.ts';
+import { REJECTED_OBJECT_OPERATIONS } from './operations/rejected-objects.ts';
 import { SERVER_OPERATIONS } from './operations/server.ts';
 
 /** Every operation of the control API. The listener, the OpenAPI document and the client's types come from it. */
@@ -15,9 +18,12 @@ export const OPERATIONS = [
   ...INVOKE_OPERATIONS,
   ...AUTHZ_OPERATIONS,
   ...EVIDENCE_OPERATIONS,
+  ...EVENT_OPERATIONS,
+  ...REJECTED_OBJECT_OPERATIONS,
   ...SECRET_OPERATIONS,
   ...KEY_OPERATIONS,
   ...API_KEY_OPERATIONS,
+  ...ACCESS_KEY_OPERATIONS,
 ] as const;
 
 type Types<T> =

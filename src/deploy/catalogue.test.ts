@@ -130,6 +130,30 @@ test('a route that another app serves is refused, for a rollback too, and nothin
   assert.equal(again.app('shop').live.id, 'a2');
 });
 
+test('a queue or bucket that another app takes from is refused, until that app lets go of it', async (t) => {
+  const { catalogue } = await setUp(t);
+  const taking = (id: string, app: string, on: readonly object[]) => {
+    const manifest = parseManifest(
+      JSON.stringify({ name: app, functions: { main: { entry: 'src/main.ts', on } } }),
+    );
+    const functions = deploymentOf(id, app).functions.slice(0, 1);
+    return { deployment: { ...deploymentOf(id, app), manifest, functions }, runtime: 'r' };
+  };
+  await catalogue.publish(
+    taking('a1', 'shop', [{ queue: 'jobs' }, { upload: 'photos', prefix: 'in/' }]),
+    null,
+  );
+  for (const source of [{ queue: 'jobs' }, { upload: 'photos' }]) {
+    const refused = await failureOf(catalogue.publish(taking('b1', 'blog', [source]), null));
+    assert.equal(refused.code, 'CORDON_SOURCE_CONFLICT');
+  }
+  await catalogue.publish(taking('b2', 'blog', [{ queue: 'posts' }]), null);
+  assert.equal((await catalogue.publish(taking('a2', 'shop', [{ queue: 'jobs' }]), null)).alias.live, 'a2');
+  await catalogue.publish(taking('b3', 'blog', [{ upload: 'photos' }]), null);
+  assert.equal((await failureOf(catalogue.rollback('shop', null))).code, 'CORDON_SOURCE_CONFLICT');
+  assert.equal(catalogue.app('shop').live.id, 'a2');
+});
+
 test('an alias that was moved elsewhere is not overwritten, and the deployment is not left behind', async (t) => {
   const { catalogue, store } = await setUp(t);
   await catalogue.publish(stored('a1'), null);

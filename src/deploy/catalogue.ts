@@ -1,4 +1,5 @@
 import { CordonError, systemClock, type Clock } from '../contract/index.ts';
+import { findSourceConflicts } from '../events/index.ts';
 import type { Manifest } from '../manifest/index.ts';
 import type { Store } from '../store/index.ts';
 import type { TextSealer } from '../vault/index.ts';
@@ -39,7 +40,7 @@ const PERCENT_MAX = 100;
 /**
  * Which deployments are served. What the routing table needs is in memory: the live deployment of each app
  * and its canary; all others stay in the store. Changes come one at a time, are durable before they are
- * seen, and none makes two apps claim one route.
+ * seen, and none makes two apps claim one route, queue or bucket.
  */
 export class Catalogue {
   readonly #deployments: Deployments;
@@ -119,7 +120,7 @@ export class Catalogue {
 
   /**
    * Adds a deployment where it is new, and serves it: to everyone, or for `canary` percent of the requests.
-   * One commit. Errors: CORDON_ROUTE_CONFLICT, CORDON_CANARY_INVALID.
+   * One commit. Errors: CORDON_ROUTE_CONFLICT, CORDON_SOURCE_CONFLICT, CORDON_CANARY_INVALID.
    */
   publish(
     stored: Stored,
@@ -147,7 +148,7 @@ export class Catalogue {
     });
   }
 
-  /** Makes `to` live, or the previous deployment for null; a canary ends. Errors: CORDON_APP_UNKNOWN, CORDON_DEPLOYMENT_UNKNOWN, CORDON_ROUTE_CONFLICT. */
+  /** Makes `to` live, or the previous deployment for null; a canary ends. Errors: CORDON_APP_UNKNOWN, CORDON_DEPLOYMENT_UNKNOWN, CORDON_ROUTE_CONFLICT, CORDON_SOURCE_CONFLICT. */
   rollback(app: string, to: string | null): Promise<Alias> {
     return this.#exclusive(async () => {
       const before = this.app(app);
@@ -168,7 +169,7 @@ export class Catalogue {
     });
   }
 
-  /** Serves a deployment for `percent` of the requests, from 0 to 100. Errors: CORDON_APP_UNKNOWN, CORDON_DEPLOYMENT_UNKNOWN, CORDON_CANARY_INVALID, CORDON_ROUTE_CONFLICT. */
+  /** Serves a deployment for `percent` of the requests, from 0 to 100. Errors: CORDON_APP_UNKNOWN, CORDON_DEPLOYMENT_UNKNOWN, CORDON_CANARY_INVALID, CORDON_ROUTE_CONFLICT, CORDON_SOURCE_CONFLICT. */
   setCanary(app: string, deployment: string, percent: number): Promise<Alias> {
     return this.#exclusive(async () => {
       const before = this.app(app);
@@ -223,12 +224,14 @@ export class Catalogue {
     );
     const conflicts = this.#findConflicts(candidate, others);
     const [first] = conflicts;
-    if (first === undefined) return;
-    throw new CordonError(
-      'CORDON_ROUTE_CONFLICT',
-      `Cannot serve ${first.method} ${first.path} with ${candidate.name}/${first.function}: ${first.otherApp}/${first.otherFunction} serves ${first.otherPath} on ${first.host ?? 'every host'} already.`,
-      { details: { conflicts } },
-    );
+    if (first !== undefined) {
+      throw new CordonError(
+        'CORDON_ROUTE_CONFLICT',
+        `Cannot serve ${first.method} ${first.path} with ${candidate.name}/${first.function}: ${first.otherApp}/${first.otherFunction} serves ${first.otherPath} on ${first.host ?? 'every host'} already.`,
+        { details: { conflicts } },
+      );
+    }
+    refuseSourceConflicts(candidate, others);
   }
 
   async #ofApp(app: string, id: string): Promise<Deployment> {
@@ -247,6 +250,17 @@ export class Catalogue {
     this.#turn = mine.catch(() => undefined);
     return mine;
   }
+}
+
+function refuseSourceConflicts(candidate: Manifest, others: readonly Manifest[]): void {
+  const conflicts = findSourceConflicts(candidate, others);
+  const [first] = conflicts;
+  if (first === undefined) return;
+  throw new CordonError(
+    'CORDON_SOURCE_CONFLICT',
+    `Cannot run ${candidate.name}/${first.function} by the ${first.kind} ${first.name}: ${first.otherApp}/${first.otherFunction} is run by it already.`,
+    { details: { conflicts } },
+  );
 }
 
 function canaryInvalid(reason: string): CordonError {

@@ -82,7 +82,7 @@ export const checker: BundleChecker = {
   check: async (bundle) => {
     const code = new TextDecoder().decode(bundle);
     return {
-      handlers: ['fetch', 'scheduled'].filter((name) => code.includes(`${name}(`)),
+      handlers: ['fetch', 'scheduled', 'queue'].filter((name) => code.includes(`${name}(`)),
       codeCache: new Uint8Array([1]),
     };
   },

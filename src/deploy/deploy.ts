@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { CordonError, LIMITS, systemClock, type Clock } from '../contract/index.ts';
 import {
   manifestFiles,
+  missingHandlers,
   parseManifest,
   withFiles,
   type FunctionSpec,
@@ -73,7 +74,7 @@ export interface Deployer {
    * Errors: CORDON_ARCHIVE_REFUSED, CORDON_SOURCE_TOO_LARGE, CORDON_MANIFEST_…,
    * CORDON_AUTH_INVALID, CORDON_POLICY_INVALID, CORDON_SCHEMA_INVALID, CORDON_ENTRY_MISSING,
    * CORDON_IMPORT_MISSING, CORDON_BUNDLE_…, CORDON_GRANT_…, CORDON_SECRET_MISSING, CORDON_HANDLER_INVALID, CORDON_IMPORT_THREW,
-   * CORDON_CHECK_TIMEOUT, CORDON_ROUTE_CONFLICT, CORDON_CANARY_INVALID, CORDON_STORE_….
+   * CORDON_CHECK_TIMEOUT, CORDON_ROUTE_CONFLICT, CORDON_SOURCE_CONFLICT, CORDON_CANARY_INVALID, CORDON_STORE_….
    */
   deploy(
     app: string,
@@ -229,15 +230,23 @@ async function checkAll(pipeline: Pipeline, built: readonly Built[]): Promise<Ma
   for (const { spec, bundle, hash } of built) {
     const check = checks.get(hash) ?? (await checkOne(pipeline.checker, spec, bundle));
     checks.set(hash, check);
-    if (spec.routes.length > 0 && !check.handlers.includes('fetch')) {
-      throw new CordonError(
-        'CORDON_HANDLER_INVALID',
-        `The function ${spec.name} has routes, but ${spec.entry} exports no \`fetch\` handler.`,
-        { details: { function: spec.name, entry: spec.entry, handlers: check.handlers } },
-      );
-    }
+    refuseWithoutHandler(spec, check.handlers);
   }
   return checks;
+}
+
+/** Refuses a function that requests or events would reach, and that has no handler for them. */
+function refuseWithoutHandler(spec: FunctionSpec, handlers: readonly string[]): void {
+  const isRequested = spec.routes.some(({ deliver }) => deliver === 'request');
+  const [event] = missingHandlers(spec, handlers);
+  const missing = isRequested && !handlers.includes('fetch') ? 'fetch' : event;
+  if (missing === undefined) return;
+  const reason = missing === 'fetch' ? 'has routes' : `takes events with \`${missing}\``;
+  throw new CordonError(
+    'CORDON_HANDLER_INVALID',
+    `The function ${spec.name} ${reason}, but ${spec.entry} exports no \`${missing}\` handler.`,
+    { details: { function: spec.name, entry: spec.entry, handlers, missing } },
+  );
 }
 
 async function checkOne(checker: BundleChecker, spec: FunctionSpec, bundle: Bundle): Promise<BundleCheck> {

@@ -119,6 +119,24 @@ test('an unused grant and an unused operation are refused at their lines, with w
   assert.deepEqual(catalogue.apps(), []);
 });
 
+test('a type of a pipe that is never sent is refused at its place in the list', async (t) => {
+  const { deployer } = await setUp(t, { grants: gateOf() });
+  const deploy = async (types: string) =>
+    deployer.deploy(
+      'shop',
+      await filesTar({
+        'cordon.jsonc': manifestOf(`"pipe": { "NEXT": { "types": [${types}] } }`),
+        'src/main.ts':
+          'export default { async fetch(_r: Request, env: any) { await env.NEXT.send("order.paid", 1); return new Response(); } };',
+      }),
+      live,
+    );
+  await deploy('"order.paid"');
+  const error = await failureOf(deploy('"order.paid", "order.lost"'));
+  assert.equal(error.code, 'CORDON_GRANT_UNUSED');
+  assert.match(error.message, /^cordon\.jsonc:7:53: main is granted `order\.lost` on pipe NEXT/);
+});
+
 test('a grant that code which cannot be followed may use is not refused', async (t) => {
   const { deployer } = await setUp(t, { grants: gateOf() });
   const files = (body: string) =>

@@ -172,12 +172,13 @@ function unusedProblems(spec: FunctionSpec, unused: readonly UnusedGrant[]): Pro
     const isAll = list === null || same.length >= list.names.length;
     const subject =
       binding === null ? `${capability} to ${JSON.stringify(resource)}` : `${capability} ${binding}`;
-    const place = isAll ? path : [...path, list.key, list.names.indexOf(operation)];
+    const what = capability === 'pipe' ? resource : operation;
+    const place = isAll ? path : [...path, list.key, list.names.indexOf(what)];
     problems.set(place.join(), {
       code: 'CORDON_GRANT_UNUSED',
       function: spec.name,
       path: pathOf(spec, place),
-      message: `${spec.name} is granted ${isAll ? '' : `\`${operation}\` on `}${subject}, and its code does not use it. Remove it, or say in \`because\` why it is needed`,
+      message: `${spec.name} is granted ${isAll ? '' : `\`${what}\` on `}${subject}, and its code does not use it. Remove it, or say in \`because\` why it is needed`,
     });
   }
   return [...problems.values()];
@@ -190,6 +191,7 @@ function operationsOf(
 ): { readonly key: string; readonly names: readonly string[] } | null {
   if (kind === 'kv' || kind === 'bucket' || kind === 'queue')
     return { key: 'can', names: grants[kind][String(name)]?.can ?? [] };
+  if (kind === 'pipe') return { key: 'types', names: grants.pipe[String(name)]?.types ?? [] };
   const methods = kind === 'fetch' ? grants.fetch[Number(name)]?.methods : undefined;
   return methods === undefined ? null : { key: 'methods', names: methods };
 }

@@ -16,7 +16,23 @@ export function deploymentId(
   manifest: Manifest,
   bundles: readonly { readonly function: string; readonly format: string; readonly sha256: string }[],
 ): string {
-  return sha256(canonicalJson({ version: FORMAT_VERSION, manifest, bundles }));
+  return sha256(
+    canonicalJson({ version: FORMAT_VERSION, manifest: withoutLaterDefaults(manifest), bundles }),
+  );
+}
+
+/** What manifests once could not say is left out where nothing is said, so that an app keeps its id. */
+function withoutLaterDefaults(manifest: Manifest): object {
+  const without = (value: object, key: string, isDefault: boolean): object =>
+    isDefault ? Object.fromEntries(Object.entries(value).filter(([name]) => name !== key)) : value;
+  return {
+    ...manifest,
+    functions: manifest.functions.map((fn) => {
+      const routes = fn.routes.map((route) => without(route, 'deliver', route.deliver === 'request'));
+      const grants = without(fn.grants, 'pipe', Object.keys(fn.grants.pipe).length === 0);
+      return without({ ...fn, routes, grants }, 'sources', fn.sources.length === 0);
+    }),
+  };
 }
 
 /** JSON with the keys of every object in code unit order (RFC 8785, for the plain data that manifests are). */

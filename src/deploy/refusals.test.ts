@@ -3,6 +3,12 @@ import { test } from 'node:test';
 import { CordonError } from '../contract/index.ts';
 import { failureOf, filesTar, HELLO, live, manifestText, setUp, writeTree } from './deploy.fixture.ts';
 
+/** One function that is run by a clock and a queue, and answers no requests. */
+const SOURCES = JSON.stringify({
+  name: 'shop',
+  functions: { main: { entry: 'src/main.ts', on: [{ cron: '* * * * *' }, { queue: 'jobs' }] } },
+});
+
 const REFUSED: readonly {
   title: string;
   files: Record<string, string>;
@@ -68,6 +74,15 @@ const REFUSED: readonly {
     code: 'CORDON_HANDLER_INVALID',
     says: /no `fetch` handler/,
   },
+  {
+    title: 'a function with a source but without its handler',
+    files: {
+      'cordon.jsonc': SOURCES,
+      'src/main.ts': 'export default { fetch() {}, scheduled() {} };',
+    },
+    code: 'CORDON_HANDLER_INVALID',
+    says: /takes events with `queue`, but src\/main\.ts exports no `queue` handler/,
+  },
 ];
 
 test('what cannot be deployed is refused at its place, and nothing is left of it', async (t) => {
@@ -89,6 +104,8 @@ test('what cannot be deployed is refused at its place, and nothing is left of it
   }
   const fine = await filesTar({ 'cordon.jsonc': manifestText(), 'src/main.ts': HELLO });
   await deployer.deploy('shop', fine, live);
+  const handled = 'export default { scheduled() {}, queue() {} };';
+  await deployer.deploy('shop', await filesTar({ 'cordon.jsonc': SOURCES, 'src/main.ts': handled }), live);
 });
 
 for (const confines of [true, false]) {

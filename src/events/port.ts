@@ -139,7 +139,10 @@ export interface EventLog {
   lanes(): readonly LaneStatus[];
   /** When the next event of a lane is due, ms since the epoch; null: none waits. Leased ones are due when their lease ends. */
   nextDue(project: string, lane: Lane): Promise<number | null>;
-  /** Calls back after each acceptance, until the returned function is called. */
+  /**
+   * Calls back after each acceptance, and when events that were held back or dead can be claimed, until the
+   * returned function is called.
+   */
   onAccepted(listener: (project: string, lane: Lane) => void): () => void;
   list(query: EventQuery): Promise<{ readonly events: readonly EventRecord[]; readonly next: string | null }>;
   show(project: string, id: string): Promise<EventDetail | null>;

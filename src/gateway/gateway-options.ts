@@ -1,4 +1,5 @@
 import type { Clock } from '../contract/index.ts';
+import type { EventLog } from '../events/index.ts';
 import type { Evidence } from '../evidence/index.ts';
 import type { Dispatcher } from '../pool/index.ts';
 import type { TransportOptions } from '../transport/index.ts';
@@ -17,6 +18,10 @@ export interface GatewayOptions {
   readonly verifyControlToken: TokenVerifier;
   /** What guards the routes. */
   readonly guards: Guards;
+  /** Where what is sent to routes with `deliver` becomes durable. */
+  readonly events: EventLog;
+  /** Project of every app. */
+  readonly project: string;
   readonly clock: Clock;
   /** Number from 0 up to 1, for canaries. */
   readonly random: () => number;

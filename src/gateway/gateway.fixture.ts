@@ -3,12 +3,14 @@ import { LIMITS, systemClock } from '../contract/index.ts';
 import { NO_AUTH, NO_GRANTS, ROUTE_DEFAULTS } from '../manifest/index.ts';
 import type { CordonError } from '../contract/index.ts';
 import type { Alias, DeployedFunction, Deployment } from '../deploy/index.ts';
+import type { EventLog } from '../events/index.ts';
 import type { Evidence, LogLine, SecurityEvent } from '../evidence/index.ts';
 import type { Exchange, ExchangeRequest, ResponseSink } from '../instance/index.ts';
 import type { FunctionLimits, Manifest, RouteSpec } from '../manifest/index.ts';
 import type { Dispatcher } from '../pool/index.ts';
 import type { TransportOptions } from '../transport/index.ts';
 import { MemoryCounters, RateRules } from '../rate/index.ts';
+import { NO_LOG } from './events/events.fixture.ts';
 import { credentialsOf } from './guards/credentials.ts';
 import { createGateway } from './gateway.ts';
 import type { Gateway } from './gateway-options.ts';
@@ -176,6 +178,8 @@ export async function startGateway(
     transport?: TransportOptions;
     /** Default: such that ask for nothing. */
     guards?: Guards;
+    /** Default: one that refuses everything. */
+    events?: EventLog;
   } = {},
 ): Promise<Harness> {
   const invocations: Invocation[] = [];
@@ -200,6 +204,8 @@ export async function startGateway(
     dispatcher,
     routes: () => routes,
     evidence,
+    events: options.events ?? NO_LOG,
+    project: 'default',
     guards: options.guards ?? openGuards(),
     verifyControlToken: (token) => Promise.resolve(token === 'right'),
     clock: systemClock,

@@ -6,6 +6,7 @@ import { LoadShedder, LoopLag, addressGroup } from '../rate/index.ts';
 import { Admission } from './stages/admit.ts';
 import type { AnswerRules } from './http/answer.ts';
 import { authorize } from './stages/authorize.ts';
+import { acceptEvents } from './events/accept-events.ts';
 import { MessageBody } from './http/body-source.ts';
 import type { Connection } from './http/connection.ts';
 import { originOf, singleField } from './guards/credentials.ts';
@@ -26,7 +27,7 @@ import { Refusal } from './stages/refusal.ts';
 import { NO_ROUTE, compileResponsePolicy } from './http/response-policy.ts';
 import type { Preflight } from './http/response-policy.ts';
 import { route } from './stages/route.ts';
-import type { Outcome, Received, Routed } from './stages/stages.ts';
+import type { Delivered, Identified, Outcome, Received, Routed, Validated } from './stages/stages.ts';
 import { held, step } from './stages/step.ts';
 import { validate } from './stages/validate.ts';
 import { WebSocketExchange } from './exchange/web-socket-exchange.ts';
@@ -134,32 +135,58 @@ export class RequestPath {
       const judging = new Judging(intake, body, this.#rules);
       const outcome = judged(() => this.#pass(received, judging));
       if (outcome instanceof Promise)
-        judging.await(outcome, (settled) => this.#conclude(intake, received, settled));
-      else this.#conclude(intake, received, outcome);
+        judging.await(outcome, (settled) => this.#conclude(intake, received, settled, judging));
+      else this.#conclude(intake, received, outcome, judging);
     }
   }
 
   /** The request path: each stage takes what the one before returned. */
-  #pass(received: Received, judging: Judging): Outcome<Routed> {
-    return judging.step(identify(received, this.#identifyRules), (identified) =>
+  #pass(received: Received, judging: Judging): Outcome<Routed | Delivered> {
+    const known = step(identify(received, this.#identifyRules), (identified) =>
+      revocable(identified, judging),
+    );
+    return judging.step(known, (identified) =>
       step(this.#admission.admit(identified), (admitted) =>
         held(judging.hold(admitted.slot), () =>
           judging.step(judging.step(admitted, authorize), (authorized) =>
-            judging.step(validate(authorized), route),
+            judging.step(validate(authorized), (validated) => this.#last(validated)),
           ),
         ),
       ),
     );
   }
 
-  #conclude(intake: Intake, received: Received, outcome: Routed | Refusal): void {
+  #last(validated: Validated): Outcome<Routed | Delivered> {
+    return validated.match.route.deliver === 'request'
+      ? route(validated)
+      : acceptEvents(validated, this.#options);
+  }
+
+  #conclude(
+    intake: Intake,
+    received: Received,
+    outcome: Routed | Delivered | Refusal,
+    judging: Judging,
+  ): void {
+    if (intake.connection.gone || outcome instanceof Refusal) judging.failed();
     if (intake.connection.gone) {
       received.body.release();
       if (outcome instanceof Refusal) this.#record(intake, outcome, received);
       else outcome.slot.release();
     } else if (outcome instanceof Refusal) this.#refuse(intake, outcome, received);
+    else if ('receipt' in outcome) this.#acknowledge(intake, outcome);
     else if (intake.upgrade === null) this.#run(intake, outcome);
     else this.#runWebSocket(intake, outcome, intake.upgrade);
+  }
+
+  #acknowledge(intake: Intake, delivered: Delivered): void {
+    const { receipt, slot, body, rateFields } = delivered;
+    slot.release();
+    body.release();
+    const fields = ['content-type', 'application/json', ...ownFields(delivered), ...rateFields];
+    this.#answer(intake, { status: 202, fields, body: JSON.stringify(receipt) });
+    const detail = `${receipt.accepted} events, ${receipt.duplicates} duplicates`;
+    this.#served(intake, delivered, { status: 202, failure: null, detail, instance: null });
   }
 
   #run(intake: Intake, routed: Routed): void {
@@ -256,7 +283,7 @@ export class RequestPath {
     });
   }
 
-  #served(intake: Intake, { match, target }: Routed, outcome: ExchangeOutcome): void {
+  #served(intake: Intake, { match, target }: Received, outcome: ExchangeOutcome): void {
     const { id, startedAt } = intake;
     const ms = this.#options.clock.monotonic() - startedAt;
     this.#journal.served({ id, match, method: target.method, path: target.path, ms, ...outcome });
@@ -290,4 +317,11 @@ export class RequestPath {
     const { headersBytesMax, headersCountMax, urlBytesMax } = limits;
     return { headersBytesMax, headersCountMax, urlBytesMax, routes: routes(), random, guards };
   }
+}
+
+/** A delivery that comes to nothing may be sent again, although its authenticator lets each in once. */
+function revocable(identified: Identified, judging: Judging): Identified {
+  const { caller, guard } = identified;
+  if (caller.kind === 'webhook') judging.onFailure(() => guard.authenticator?.revoke?.(caller));
+  return identified;
 }

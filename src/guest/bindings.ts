@@ -1,4 +1,4 @@
-import { Fetcher, KVNamespace, Queue, R2Bucket } from '../capability/guest.ts';
+import { Fetcher, KVNamespace, Pipe, Queue, R2Bucket } from '../capability/guest.ts';
 import type { GuestCaller } from '../capability/guest.ts';
 import type { AssignHead } from '../channel/index.ts';
 
@@ -10,6 +10,7 @@ const MAKERS: Readonly<Record<string, Make>> = {
   bucket: (caller, binding) => new R2Bucket(caller, binding),
   queue: (caller, binding) => new Queue(caller, binding),
   service: (caller, binding) => new Fetcher(caller, binding),
+  pipe: (caller, binding) => new Pipe(caller, binding),
 };
 
 /** `env` as handlers get it: variables and bindings. */

@@ -1,6 +1,7 @@
 import { FLAG, FRAME, encodeClose, encodeCredit, encodeHead } from '../channel/index.ts';
 import type { FailureHead, RequestHead, ResponseHead } from '../channel/index.ts';
 import { IncomingCredit, OutgoingBody } from './body-flow.ts';
+import { ExecutionContext } from './context.ts';
 import { describeError } from './errors.ts';
 import type { Handler, LoadedModule } from './loader.ts';
 import { GuestRequest } from './request.ts';
@@ -14,37 +15,10 @@ const WHOLE_BODY_BYTES_MAX = 16 * 1024;
 const HEADERS_BYTES_MAX = 32 * 1024;
 const encoder = new TextEncoder();
 
-/** What a handler gets as its third argument. */
-class ExecutionContext {
-  readonly props = {};
-  readonly #pending: Promise<unknown>[] = [];
-
-  /** Keeps the event alive until the promise settles, at most until its time limit. */
-  waitUntil(promise: unknown): void {
-    this.#pending.push(Promise.resolve(promise));
-  }
-
-  /** Workers' fallback to an origin: here there is none, so it does nothing. */
-  passThroughOnException(): void {}
-
-  /** True when nothing was given to `waitUntil` since the last `settle`. */
-  get idle(): boolean {
-    return this.#pending.length === 0;
-  }
-
-  async settle(report: (thrown: unknown) => void): Promise<void> {
-    for (let promise = this.#pending.shift(); promise !== undefined; promise = this.#pending.shift()) {
-      try {
-        await promise;
-      } catch (thrown) {
-        report(thrown);
-      }
-    }
-  }
-}
-
 /** One request from its first frame to `done`. */
 export class GuestExchange {
+  /** Name of the handler that takes it. */
+  readonly handler = 'fetch';
   readonly id: number;
   readonly requestId: string;
   readonly #wire: Wire;

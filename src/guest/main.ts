@@ -14,7 +14,7 @@ import {
   encodeHead,
   HEADER_BYTES,
 } from '../channel/index.ts';
-import type { AssignHead, AssignedHead, RequestHead } from '../channel/index.ts';
+import type { AssignHead, AssignedHead, EventHead, RequestHead } from '../channel/index.ts';
 import { installConnect, installFetch, installNodeHttp } from '../capability/guest.ts';
 import type { KVNamespace } from '../capability/guest.ts';
 import { makeEnvironment } from './bindings.ts';
@@ -22,6 +22,7 @@ import { CallClient } from './calls.ts';
 import { currentStream, installConsole } from './console.ts';
 import { reportDenials } from './denials.ts';
 import { describeError } from './errors.ts';
+import { GuestEvent } from './event.ts';
 import { GuestExchange } from './exchange.ts';
 import { InvalidModule, loadModule } from './loader.ts';
 import type { LoadedModule } from './loader.ts';
@@ -38,7 +39,7 @@ interface Assignment {
   readonly windowBytes: number;
 }
 
-const exchanges = new Map<number, GuestExchange>();
+const exchanges = new Map<number, GuestExchange | GuestEvent>();
 let assignment: Assignment | null = null;
 
 function handleFrame(type: number, flags: number, stream: number, payload: Uint8Array): void {
@@ -83,16 +84,14 @@ function startExchange(id: number, flags: number, payload: Uint8Array): void {
   if (assignment === null) return;
   const { head, body } = decodeHead(payload);
   const { module, env, windowBytes } = assignment;
-  const exchange = new GuestExchange(
-    wire,
-    { id, flags, head: head as RequestHead, body },
-    windowBytes,
-    release,
-  );
+  const exchange =
+    (flags & FLAG.event) === 0
+      ? new GuestExchange(wire, { id, flags, head: head as RequestHead, body }, windowBytes, release)
+      : new GuestEvent(wire, { id, flags, head: head as EventHead, body }, release);
   exchanges.set(id, exchange);
-  const handler = module.handlers.get('fetch');
+  const handler = module.handlers.get(exchange.handler);
   if (handler === undefined) {
-    exchange.fail('response', new TypeError('The module exports no `fetch` handler.'));
+    exchange.fail('response', new TypeError(`The module exports no \`${exchange.handler}\` handler.`));
     return;
   }
   currentStream.run(id, () => void exchange.run(module, handler, env));

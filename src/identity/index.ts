@@ -30,6 +30,17 @@ export { ReplayCache } from './replay-cache.ts';
 export type { WebhookOptions } from './webhook/index.ts';
 export { ApiKeyStore } from './api-key/api-key-store.ts';
 export type { ApiKeyInfo, ApiKeyStoreOptions, KeyRealm, NewApiKey } from './api-key/api-key-store.ts';
+export { AccessKeyStore } from './access-key/access-key-store.ts';
+export type { AccessKeyStoreOptions } from './access-key/access-key-store.ts';
+export { ACCESS_OPERATIONS, scopeAllows } from './access-key/access-key.ts';
+export type {
+  AccessKey,
+  AccessKeyInfo,
+  AccessOperation,
+  AccessScope,
+  AccessUse,
+  NewAccessKey,
+} from './access-key/access-key.ts';
 export { ApiKeyAuthenticator } from './api-key/api-key-authenticator.ts';
 export type { ApiKeyAuthenticatorOptions } from './api-key/api-key-authenticator.ts';
 export type {

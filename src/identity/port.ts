@@ -70,6 +70,11 @@ export interface Authenticator {
   claimed?(credentials: Credentials): string | null;
   /** False as soon as a caller that was let in would not be any more: it has expired or was revoked. */
   isCurrent(caller: KnownCaller): boolean;
+  /**
+   * The request with which this caller was let in came to nothing: no function has seen it. Of authenticators that
+   * let each request in once; it may be sent again. Another caller than one that was let in changes nothing.
+   */
+  revoke?(caller: KnownCaller): void;
   /** Ends what goes on in the background. */
   close(): void;
 }

@@ -9,6 +9,7 @@ import {
 import { CordonError, LIMITS } from '../contract/index.ts';
 import { CallStream } from './call-stream.ts';
 import { parseCall } from './guest-messages.ts';
+import { hopsOf } from './hops.ts';
 import type { Outbox } from './outbox.ts';
 import type { CallOpener, FlatHeaders, GuestCall } from './port.ts';
 
@@ -16,20 +17,31 @@ import type { CallOpener, FlatHeaders, GuestCall } from './port.ts';
 export interface OpenRequest {
   readonly requestId: string;
   readonly headers: FlatHeaders;
+  /** How many events and calls stand behind it. */
+  readonly hops: number;
+}
+
+/** The requests and events of one instance. */
+export interface OpenRequests {
+  /** The one of a stream, when it is open: for what a guest says about itself. */
+  of(stream: number): OpenRequest | null;
+  /** All that are open. */
+  all(): Iterable<OpenRequest>;
+  /** Fields of the one that ended last; empty while none has. */
+  lastHeaders(): FlatHeaders;
 }
 
 /** The calls that the guest of one instance has open. */
 export class GuestCalls {
   readonly #outbox: Outbox;
-  readonly #requestOf: (stream: number) => OpenRequest | null;
+  readonly #requests: OpenRequests;
   readonly #open = new Map<number, CallStream>();
   #opener: CallOpener | null = null;
   #lastId = CALL_STREAM_BIT;
 
-  /** `requestOf` names the request of a stream that is open, for what a guest says about itself. */
-  constructor(outbox: Outbox, requestOf: (stream: number) => OpenRequest | null) {
+  constructor(outbox: Outbox, requests: OpenRequests) {
     this.#outbox = outbox;
-    this.#requestOf = requestOf;
+    this.#requests = requests;
   }
 
   /** Says who serves the calls. Until then every call is refused. */
@@ -75,14 +87,24 @@ export class GuestCalls {
     if (this.#opener === null) stream.fail(new CordonError('CORDON_GRANT_MISSING'));
     else if (this.#open.size > LIMITS.callsPerInstanceMax.value)
       stream.fail(new CordonError('CORDON_CALLS_TOO_MANY'));
-    else stream.open(withRequest(call, this.#requestOf(requestStream)), this.#opener, body);
+    else stream.open(withRequest(call, requestStream, this.#requests), this.#opener, body);
   }
 }
 
 function withRequest(
   call: Omit<GuestCall, 'request' | 'requestHeaders' | 'hops'>,
-  open: OpenRequest | null,
+  stream: number,
+  requests: OpenRequests,
 ): GuestCall {
-  if (open === null) return { ...call, request: null, hops: 0 };
-  return { ...call, request: open.requestId, requestHeaders: open.headers, hops: 0 };
+  const hops = hopsBehind(requests);
+  const open = requests.of(stream);
+  if (open === null) return { ...call, request: null, hops };
+  return { ...call, request: open.requestId, requestHeaders: open.headers, hops };
+}
+
+/** Counted over all that the guest could be working for: it may say that it works for another than it does. */
+export function hopsBehind(requests: OpenRequests): number {
+  let highest: number | null = null;
+  for (const { hops } of requests.all()) highest = Math.max(highest ?? 0, hops);
+  return highest ?? hopsOf(requests.lastHeaders());
 }

@@ -1,5 +1,7 @@
 import { CordonError, LIMITS } from '../contract/index.ts';
 import { ChannelViolation, FLAG, FRAME, encodeClose, encodeCredit } from '../channel/index.ts';
+import type { EventHead, RequestHead } from '../channel/index.ts';
+import { hopsOf } from './hops.ts';
 import type { Outbox } from './outbox.ts';
 import type { Exchange, ExchangeRequest, FlatHeaders, ResponseSink } from './port.ts';
 
@@ -27,6 +29,7 @@ export class HostStream implements Exchange {
   readonly #webSocket: boolean;
   readonly #timeMs: number;
   readonly #responseBytesMax: number;
+  #hops: number | null = null;
   /** Null once nothing may reach the caller any more. */
   #sink: ResponseSink | null;
   #deadline: NodeJS.Timeout;
@@ -64,15 +67,34 @@ export class HostStream implements Exchange {
     this.#timeMs = limits.timeMs;
     this.#responseBytesMax = limits.responseBytes;
     this.#deadline = setTimeout(() => this.#owner.overdue(this), limits.timeMs);
-    const flags = (request.streams ? 0 : FLAG.last) | (request.webSocket ? FLAG.webSocket : 0);
+    const { event } = request;
+    const flags =
+      (request.streams ? 0 : FLAG.last) |
+      (request.webSocket ? FLAG.webSocket : 0) |
+      (event === undefined ? 0 : FLAG.event);
     if (request.body !== null) this.#window -= request.body.byteLength;
-    const head = [request.method, request.url, request.headers, request.id];
+    const head: RequestHead | EventHead =
+      event === undefined
+        ? [request.method, request.url, request.headers, request.id]
+        : [event, request.headers, request.id];
     outbox.sendHead(FRAME.request, flags, id, head, request.body);
+  }
+
+  /** How many events and calls stand behind it. */
+  get hops(): number {
+    // Read when a call is first made: most requests make none.
+    this.#hops ??= hopsOf(this.headers);
+    return this.#hops;
   }
 
   /** True for a WebSocket that the function has accepted. */
   get upgraded(): boolean {
     return this.#upgraded;
+  }
+
+  /** True once the guest has sent a whole answer. */
+  get answered(): boolean {
+    return this.#headSeen && this.#lastSeen;
   }
 
   /** True while the caller still waits for something. */

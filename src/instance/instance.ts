@@ -22,7 +22,7 @@ import type { InstanceObserver } from './instance-observer.ts';
 import { Loading } from './loading.ts';
 import type { Assignment, Loaded } from './loading.ts';
 import { Outbox } from './outbox.ts';
-import type { CallOpener, Exchange, ExchangeRequest, ResponseSink } from './port.ts';
+import type { CallOpener, Exchange, ExchangeRequest, FlatHeaders, ResponseSink } from './port.ts';
 
 type State = 'booting' | 'anonymous' | 'assigning' | 'serving' | 'condemned' | 'gone';
 
@@ -41,6 +41,8 @@ export class Instance implements StreamOwner {
   readonly #sandbox: Sandbox;
   readonly #outbox: Outbox;
   readonly #streams = new Map<number, HostStream>();
+  /** Fields of the stream that ended last. */
+  #lastHeaders: FlatHeaders = [];
   readonly #calls: GuestCalls;
   readonly #decoder = new FrameDecoder(LIMITS.frameBytesMax.value);
   #nextStream = 1;
@@ -54,7 +56,11 @@ export class Instance implements StreamOwner {
   private constructor(sandbox: Sandbox) {
     this.#sandbox = sandbox;
     this.#outbox = new Outbox(sandbox.channel);
-    this.#calls = new GuestCalls(this.#outbox, (stream) => this.#streams.get(stream) ?? null);
+    this.#calls = new GuestCalls(this.#outbox, {
+      of: (stream) => this.#streams.get(stream) ?? null,
+      all: () => this.#streams.values(),
+      lastHeaders: () => this.#lastHeaders,
+    });
     this.ready = new Promise((resolve, reject) => {
       this.#becomeReady = resolve;
       this.#failReady = reject;
@@ -303,6 +309,8 @@ export class Instance implements StreamOwner {
     const { error, kind } = failure;
     const text = error.stack === '' ? `${error.name}: ${error.message}` : error.stack;
     this.#observer.threw(text, stream.requestId);
+    // The handler of an event says first what became of the event, and then what it threw.
+    if (stream.answered) return;
     // What code threw goes to its own log line, which is scrubbed of secrets, and nowhere else.
     const message = kind === 'throw' ? undefined : error.message;
     stream.fail(
@@ -313,6 +321,7 @@ export class Instance implements StreamOwner {
   #finish(stream: HostStream): void {
     if (!stream.finish()) throw new ChannelViolation('a stream ended without an answer');
     this.#streams.delete(stream.id);
+    this.#lastHeaders = stream.headers;
     this.#overdue.delete(stream);
     if (this.#streams.size === 0) this.idleSince = performance.now();
     this.#killWhenDone();

@@ -142,6 +142,17 @@ export const BINDING_TYPES = {
   interface Fetcher {
     fetch(input: Request | URL | string, init?: RequestInit): Promise<Response>;
   }`,
+  pipe: `
+  interface Pipe<Type extends string = string> {
+    send(type: Type, data?: unknown, options?: PipeOptions): Promise<void>;
+    sendBatch(events: Iterable<{ type: Type; data?: unknown } & PipeOptions>): Promise<void>;
+  }
+  interface PipeOptions {
+    contentType?: 'json' | 'text' | 'bytes';
+    subject?: string;
+    id?: string;
+    delaySeconds?: number;
+  }`,
 } as const;
 
 /** Methods of the interfaces above by the operation that a grant has to name. */

@@ -23,6 +23,7 @@ export function checkRoutes(document: Document, manifest: ParsedManifest): Manif
         ...checkCounting(document, place, route),
         ...checkResource(document, place, route),
         ...checkCors(document, place, route),
+        ...checkDelivery(document, place, route),
       );
       const twice = claim(claimed, place, route.path, route.methods ?? METHODS);
       if (twice !== null) {
@@ -110,6 +111,35 @@ function checkCors(document: Document, place: Path, { cors }: ParsedRoute): Mani
   if (cors?.credentials !== true || !cors.origins.includes('*')) return [];
   const expected = 'the origins by name, as cookies are never for every origin';
   return [document.problem([...place, 'cors', 'origins'], expected, '"*" with credentials', null)];
+}
+
+/** What has no meaning where no code of the function sees the request. */
+const WITHOUT_DELIVERY = ['body', 'cors', 'securityHeaders'] as const;
+
+/** An event sets a function off later, without a caller: nobody may be able to forge one, and it is sent in one way. */
+function checkDelivery(document: Document, place: Path, route: ParsedRoute): ManifestProblem[] {
+  const { auth, deliver, methods } = route;
+  if (deliver === undefined) return [];
+  const problems: ManifestProblem[] = [];
+  const named = typeof auth === 'string' ? null : auth;
+  if (auth === 'public') {
+    const expected = 'an authenticator, as an event that anybody can send can be forged';
+    problems.push(document.problem([...place, 'auth'], expected, '"public"', null));
+  } else if (deliver === 'webhook' && named?.webhook === undefined) {
+    const expected = 'an authenticator of `auth.webhook`, whose sender signs what it delivers';
+    problems.push(document.problem([...place, 'auth'], expected, 'another', null));
+  }
+  if (methods?.length !== 1 || methods[0] !== 'POST') {
+    const got = methods === undefined ? 'all methods' : methods.join(', ');
+    const path: Path = methods === undefined ? [...place, 'deliver'] : [...place, 'methods'];
+    problems.push(document.problem(path, 'methods ["POST"], as events are posted', got, null));
+  }
+  for (const key of WITHOUT_DELIVERY) {
+    if (route[key] === undefined) continue;
+    const expected = 'nothing, as the function does not answer a route with `deliver`';
+    problems.push(document.problem([...place, key], expected, `\`${key}\``, null));
+  }
+  return problems;
 }
 
 function checkPath(document: Document, place: Path, pattern: string): ManifestProblem[] {

@@ -1,9 +1,11 @@
 import { z } from 'zod';
 import { LIMITS } from '../contract/index.ts';
 import type { Document, Path } from './document.ts';
+import { SOURCE_KINDS } from './on.ts';
 import type { ManifestProblem } from './problem.ts';
 import { checkDestinations } from './check-grants.ts';
 import { checkRoutes } from './check-routes.ts';
+import { checkSources } from './check-sources.ts';
 import { manifestSchema, type ParsedManifest } from './schema.ts';
 import { nearest } from './suggest.ts';
 
@@ -38,9 +40,9 @@ export function checkDocument(document: Document): Checked {
 }
 
 function describe(document: Document, issue: z.core.$ZodIssue): ManifestProblem[] {
-  const path = issue.path.map((step) => (typeof step === 'number' ? step : String(step)));
+  const path = issue.path.map(stepOf);
   if (issue.code === 'unrecognized_keys') {
-    const known = knownKeys(path);
+    const known = knownKeys(document, path);
     return issue.keys.map((key) => {
       const near = nearest(key, known);
       const suggestion = near === null ? null : `"${near}"`;
@@ -54,7 +56,7 @@ function describe(document: Document, issue: z.core.$ZodIssue): ManifestProblem[
   }
   const got = document.describe(path);
   const last = path.at(-1);
-  const closer = closestBranch(issue, got);
+  const closer = closestBranch(document, issue, got);
   if (closer !== null) {
     return closer.flatMap((inner) => describe(document, { ...inner, path: [...issue.path, ...inner.path] }));
   }
@@ -82,12 +84,35 @@ function describe(document: Document, issue: z.core.$ZodIssue): ManifestProblem[
  * The problems of the one form of a value that its writer must have meant, as told from whether it is a text,
  * a list or an object. Null where the problem is not a choice of forms, or none is closer than the others.
  */
-function closestBranch(issue: z.core.$ZodIssue, got: string): readonly z.core.$ZodIssue[] | null {
+function closestBranch(
+  document: Document,
+  issue: z.core.$ZodIssue,
+  got: string,
+): readonly z.core.$ZodIssue[] | null {
   if (issue.code !== 'invalid_union' || got === 'nothing') return null;
   const meant = issue.errors.filter(
     (branch) => !branch.some((inner) => inner.path.length === 0 && inner.code === 'invalid_type'),
   );
-  return meant.length === 1 ? (meant[0] ?? null) : null;
+  if (meant.length === 1) return meant[0] ?? null;
+  // Of several objects it is the one whose keys are there: fewest that are missing or unknown.
+  const ranked = meant
+    .map((branch) => ({ branch, strays: strayKeys(document, issue.path.map(stepOf), branch) }))
+    .toSorted((a, b) => a.strays - b.strays);
+  const [first, second] = ranked;
+  return first === undefined || first.strays === second?.strays ? null : first.branch;
+}
+
+function strayKeys(document: Document, path: Path, branch: readonly z.core.$ZodIssue[]): number {
+  let count = 0;
+  for (const inner of branch) {
+    if (inner.code === 'unrecognized_keys') count += inner.keys.length;
+    else if (document.describe([...path, ...inner.path.map(stepOf)]) === 'nothing') count++;
+  }
+  return count;
+}
+
+function stepOf(step: PropertyKey): string | number {
+  return typeof step === 'number' ? step : String(step);
 }
 
 function keyOr(issue: z.core.$ZodIssue, last: string | number | undefined, got: string): string {
@@ -113,6 +138,9 @@ function expectation(issue: z.core.$ZodIssue, path: Path): string {
       return `at least ${bound(issue.minimum, issue.origin)}`;
     case 'too_big':
       return `at most ${bound(issue.maximum, issue.origin)}`;
+    case 'invalid_union':
+      if (path.at(-2) === 'on') return `exactly one of ${SOURCE_KINDS.join(', ')}, and keys that go with it`;
+      return issue.message;
     default:
       return issue.message.replace(/^expected /, '');
   }
@@ -146,12 +174,13 @@ function suggestValue(document: Document, issue: z.core.$ZodIssue, path: Path): 
 interface SchemaNode {
   readonly type?: string;
   readonly properties?: Readonly<Record<string, SchemaNode>>;
+  readonly required?: readonly string[];
   readonly additionalProperties?: SchemaNode | boolean;
   readonly items?: SchemaNode;
   readonly anyOf?: readonly SchemaNode[];
 }
 
-function knownKeys(path: Path): string[] {
+function knownKeys(document: Document, path: Path): string[] {
   let node: SchemaNode | undefined = manifestJsonSchema();
   for (const step of path) {
     node = node?.anyOf?.find(({ type }) => type === (typeof step === 'number' ? 'array' : 'object')) ?? node;
@@ -159,7 +188,9 @@ function knownKeys(path: Path): string[] {
     if (typeof step === 'number') node = node?.items;
     else node = node?.properties?.[step] ?? (typeof additional === 'object' ? additional : undefined);
   }
-  node = node?.anyOf?.find(({ type }) => type === 'object') ?? node;
+  const forms = node?.anyOf?.filter(({ type }) => type === 'object') ?? [];
+  const isThere = (key: string) => document.describe([...path, key]) !== 'nothing';
+  node = forms.find(({ required }) => required?.every(isThere)) ?? forms[0] ?? node;
   return Object.keys(node?.properties ?? {}).filter((key) => key !== '$schema');
 }
 
@@ -177,6 +208,7 @@ function checkRules(document: Document, manifest: ParsedManifest): ManifestProbl
   }
   problems.push(...checkDestinations(document, manifest));
   problems.push(...checkRoutes(document, manifest));
+  problems.push(...checkSources(document, manifest));
   for (const [index, host] of (manifest.hosts ?? []).entries()) {
     if (manifest.hosts?.indexOf(host) !== index) {
       problems.push(document.problem(['hosts', index], 'each host once', `"${host}" twice`, null));
@@ -196,7 +228,7 @@ function checkEnvironment(
 ): ManifestProblem[] {
   const problems: ManifestProblem[] = [];
   const taken = new Set(Object.keys(vars ?? {}));
-  const kinds = ['kv', 'bucket', 'queue', 'service', 'secret'] as const;
+  const kinds = ['kv', 'bucket', 'queue', 'service', 'pipe', 'secret'] as const;
   for (const kind of kinds) {
     for (const binding of Object.keys(grants?.[kind] ?? {})) {
       const path: Path = ['functions', name, 'grants', kind, binding];

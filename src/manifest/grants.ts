@@ -4,6 +4,9 @@ const BINDING = /^[A-Z][A-Z0-9_]{0,63}$/;
 const RESOURCE = /^[a-z][a-z0-9-]{0,62}$/;
 /** Name of a secret. */
 export const SECRET_NAME = /^[A-Z][A-Z0-9_]{0,63}$/;
+const PIPE_TYPE = /^[a-z0-9]+(?:\.[a-z0-9]+)*$/;
+const PIPE_TYPE_CHARACTERS_MAX = 100;
+const PIPE_TYPES_MAX = 50;
 const HOST_PORT = /^[^\s/@:]+:\d{1,5}$/;
 
 export const KV_OPERATIONS = ['get', 'put', 'delete', 'list'] as const;
@@ -45,6 +48,19 @@ const queue = z.strictObject({
 
 const service = z.strictObject({
   function: z.string().regex(RESOURCE).describe('Function of the same app that may be called.'),
+  because,
+});
+
+const pipe = z.strictObject({
+  types: z
+    .array(
+      z.string().max(PIPE_TYPE_CHARACTERS_MAX).regex(PIPE_TYPE, {
+        error: 'expected a type of event: lower-case letters, digits and single dots, such as "order.paid"',
+      }),
+    )
+    .min(1)
+    .max(PIPE_TYPES_MAX)
+    .describe('Types of events that may be sent to the functions of the app that take them.'),
   because,
 });
 
@@ -125,6 +141,7 @@ export const grantsSchema = z.strictObject({
   bucket: bindings(bucket),
   queue: bindings(queue),
   service: bindings(service),
+  pipe: bindings(pipe),
   secret: bindings(secret),
   fetch: z.array(fetchGrant).max(100).optional(),
   connect: z.array(connect).max(50).optional(),
@@ -137,6 +154,7 @@ export type KvGrant = Defined<Parsed['kv']>[string];
 export type BucketGrant = Defined<Parsed['bucket']>[string];
 export type QueueGrant = Defined<Parsed['queue']>[string];
 export type ServiceGrant = Defined<Parsed['service']>[string];
+export type PipeGrant = Defined<Parsed['pipe']>[string];
 export type SecretGrant = Defined<Parsed['secret']>[string];
 export type FetchGrant = Defined<Parsed['fetch']>[number];
 export type ConnectGrant = Defined<Parsed['connect']>[number];
@@ -147,6 +165,7 @@ export interface Grants {
   readonly bucket: Readonly<Record<string, BucketGrant>>;
   readonly queue: Readonly<Record<string, QueueGrant>>;
   readonly service: Readonly<Record<string, ServiceGrant>>;
+  readonly pipe: Readonly<Record<string, PipeGrant>>;
   readonly secret: Readonly<Record<string, SecretGrant>>;
   readonly fetch: readonly FetchGrant[];
   readonly connect: readonly ConnectGrant[];
@@ -157,6 +176,7 @@ export const NO_GRANTS: Grants = {
   bucket: {},
   queue: {},
   service: {},
+  pipe: {},
   secret: {},
   fetch: [],
   connect: [],
@@ -169,6 +189,7 @@ export function resolveGrants(parsed: Parsed | undefined): Grants {
     bucket: parsed?.bucket ?? {},
     queue: parsed?.queue ?? {},
     service: parsed?.service ?? {},
+    pipe: parsed?.pipe ?? {},
     secret: parsed?.secret ?? {},
     fetch: parsed?.fetch ?? [],
     connect: parsed?.connect ?? [],

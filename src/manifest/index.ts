@@ -14,9 +14,13 @@ export {
   parseUrlPattern,
 } from './destination.ts';
 export type { TcpService, UrlPattern } from './destination.ts';
+export { handlersNeeded, missingHandlers } from './handlers.ts';
+export type { HandlerNeed } from './handlers.ts';
 export { codeFrame } from './problem.ts';
 export type { ManifestProblem } from './problem.ts';
 export { nearest } from './suggest.ts';
+export { acceptsContentType } from './content-types.ts';
+export { CronTimes } from './cron.ts';
 export { METHODS, SECURITY_HEADERS } from './route.ts';
 export { readStoredManifest, ROUTE_DEFAULTS } from './stored.ts';
 export { manifestFiles, withFiles } from './files.ts';
@@ -28,6 +32,7 @@ export type {
   FetchGrant,
   Grants,
   KvGrant,
+  PipeGrant,
   QueueGrant,
   SecretGrant,
   ServiceGrant,

@@ -3,6 +3,7 @@ import { resolveAuth } from './auth.ts';
 import { checkDocument } from './check.ts';
 import { parseDocument } from './document.ts';
 import { resolveGrants } from './grants.ts';
+import { resolveSource } from './on.ts';
 import { manifestError } from './problem.ts';
 import { resolveRoute } from './route.ts';
 import type { FunctionSpec, Manifest, ParsedManifest } from './schema.ts';
@@ -49,7 +50,7 @@ function resolveDefaults(parsed: ParsedManifest): Manifest {
         name,
         entry: fn.entry,
         routes: (fn.routes ?? []).map(resolveRoute),
-        sources: [],
+        sources: (fn.on ?? []).map(resolveSource),
         vars: { ...fn.vars },
         grants: resolveGrants(fn.grants),
         limits: {

@@ -78,6 +78,8 @@ const securityHeader = z
   .regex(/^[\t\x20-\x7e]+$/)
   .describe('Its value, or "function" to let the function set it, or "off".');
 
+export const DELIVERIES = ['webhook', 'cloudevents'] as const;
+
 /** A route of a function in the manifest. */
 export const routeSchema = z.strictObject({
   path: z
@@ -86,6 +88,12 @@ export const routeSchema = z.strictObject({
     .describe('Path to match: literal segments, `:name` for one segment, `*` at the end for the rest.'),
   methods: z.array(z.enum(METHODS)).min(1).optional().describe('Methods to accept. Default: all of them.'),
   auth: routeAuthSchema,
+  deliver: z
+    .enum(DELIVERIES)
+    .optional()
+    .describe(
+      'What is sent becomes an event, which `event` of the function gets once it is durable: "webhook" for signed deliveries, "cloudevents" for CloudEvents 1.0. Default: `fetch` of the function answers.',
+    ),
   allow: allow
     .optional()
     .describe('Cedar policies that decide, or the file that holds them. Default: whoever is authenticated.'),
@@ -191,7 +199,7 @@ export function resolveRoute(parsed: Parsed): RouteSpec {
     path: parsed.path,
     methods: parsed.methods === undefined ? null : [...new Set(parsed.methods)],
     auth: resolveRouteAuth(parsed.auth),
-    deliver: 'request',
+    deliver: parsed.deliver ?? 'request',
     allow:
       allow === undefined
         ? null
@@ -225,7 +233,8 @@ function resolveResource(parsed: z.output<typeof resource> | undefined): Resourc
   return { type: parsed.type, id: parsed.id, attributes: parsed.attributes ?? {}, from: parsed.from ?? null };
 }
 
-function parseRate(text: string): RateSpec {
+/** Reads a rate that the schema has let through. */
+export function parseRate(text: string): RateSpec {
   const [, count = '', period = '', per = '', burst] = RATE.exec(text) ?? [];
   return {
     count: Number(count),

@@ -202,3 +202,53 @@ test('a manifest that was stored before routes could say more is read with its d
     ...parseManifest(textOf({}, {})),
   });
 });
+
+test('a route that delivers events has callers who are known, one method, and nothing of an answer', () => {
+  const github = { auth: { webhook: 'github' }, methods: ['POST'] };
+  assert.equal(routeOf({}).deliver, 'request');
+  assert.equal(routeOf({ ...github, deliver: 'webhook' }).deliver, 'webhook');
+  for (const auth of [
+    { jwt: 'customers' },
+    { apiKey: 'partners' },
+    { mtls: 'machines' },
+    'control',
+    github.auth,
+  ])
+    assert.equal(routeOf({ auth, methods: ['POST'], deliver: 'cloudevents' }).deliver, 'cloudevents');
+  for (const allowed of [{ types: ['application/json'] }, { rate: '10/s per subject' }, { query: 'q.json' }])
+    routeOf({ ...github, deliver: 'webhook', ...allowed });
+  for (const [route, path, expected] of [
+    [{ ...github, deliver: 'events' }, 'deliver', /webhook/],
+    [{ ...github, deliver: 'request' }, 'deliver', /webhook/],
+    [{ methods: ['POST'], deliver: 'cloudevents' }, 'auth', /forged/],
+    [{ methods: ['POST'], deliver: 'webhook' }, 'auth', /forged/],
+    [{ auth: { jwt: 'customers' }, methods: ['POST'], deliver: 'webhook' }, 'auth', /auth\.webhook/],
+    [{ auth: 'control', methods: ['POST'], deliver: 'webhook' }, 'auth', /auth\.webhook/],
+    [{ auth: github.auth, deliver: 'webhook' }, 'deliver', /\["POST"\]/],
+    [{ ...github, methods: ['POST', 'PUT'], deliver: 'webhook' }, 'methods', /\["POST"\]/],
+    [{ ...github, methods: ['GET'], deliver: 'webhook' }, 'methods', /\["POST"\]/],
+    [{ ...github, deliver: 'webhook', body: 'json' }, 'body', /does not answer/],
+    [{ ...github, deliver: 'webhook', cors: { origins: ['*'] } }, 'cors', /does not answer/],
+    [
+      { ...github, deliver: 'webhook', securityHeaders: { 'x-frame-options': 'off' } },
+      'securityHeaders',
+      /does not answer/,
+    ],
+  ] as const) {
+    const problem = problemOf(textOf(route));
+    assert.equal(problem.path, `functions.main.routes[0].${path}`, JSON.stringify(route));
+    assert.match(problem.expected, expected);
+  }
+});
+
+test('one path delivers events once', () => {
+  const route = { path: '/hooks/:a', auth: { webhook: 'github' }, methods: ['POST'], deliver: 'webhook' };
+  const textWith = (other: object) =>
+    JSON.stringify({
+      name: 'shop',
+      auth: AUTH,
+      functions: { main: { entry: 'main.ts', routes: [route, { ...route, ...other }] } },
+    });
+  assert.match(problemOf(textWith({ path: '/hooks/:b', deliver: 'cloudevents' })).got, /twice/);
+  assert.equal(parseManifest(textWith({ path: '/hooks/b' })).functions[0]?.routes.length, 2);
+});

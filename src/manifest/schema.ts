@@ -7,6 +7,7 @@ import type { Grants } from './grants.ts';
 import { routeSchema } from './route.ts';
 import type { RouteSpec } from './route.ts';
 import type { SourceSpec } from './sources.ts';
+import { sourceSchema } from './on.ts';
 import { byteSize, duration } from './units.ts';
 
 const NAME = /^[a-z][a-z0-9-]{0,62}$/;
@@ -32,6 +33,11 @@ const limits = z.strictObject({
 const functionSchema = z.strictObject({
   entry: z.string().regex(ENTRY).describe('Entry module, relative to cordon.jsonc.'),
   routes: z.array(routeSchema).max(200).optional().describe('HTTP routes that run this function.'),
+  on: z
+    .array(sourceSchema)
+    .max(LIMITS.sourcesPerFunctionMax.value)
+    .optional()
+    .describe('What runs this function besides requests: uploads, queues, clocks and pipes.'),
   vars: z
     .record(z.string().regex(/^[A-Z][A-Z0-9_]{0,63}$/), z.string().max(8192))
     .optional()

@@ -1,11 +1,14 @@
 import { NO_AUTH } from './auth.ts';
+import { NO_GRANTS } from './grants.ts';
+import type { Grants } from './grants.ts';
 import type { RouteSpec } from './route.ts';
 import type { Manifest } from './schema.ts';
 
 /** A manifest as any version of Cordon has stored it: of what came later it may know nothing. */
 type Stored = Omit<Manifest, 'auth' | 'files' | 'functions'> &
   Partial<Pick<Manifest, 'auth' | 'files'>> & {
-    readonly functions: readonly (Omit<Manifest['functions'][number], 'routes' | 'sources'> & {
+    readonly functions: readonly (Omit<Manifest['functions'][number], 'routes' | 'sources' | 'grants'> & {
+      readonly grants: Partial<Grants>;
       readonly sources?: Manifest['functions'][number]['sources'];
       readonly routes: readonly (Pick<RouteSpec, 'path' | 'methods' | 'auth'> & Partial<RouteSpec>)[];
     })[];
@@ -34,6 +37,7 @@ export function readStoredManifest(text: string): Manifest {
     auth: stored.auth ?? NO_AUTH,
     functions: stored.functions.map((fn) => ({
       ...fn,
+      grants: { ...NO_GRANTS, ...fn.grants },
       sources: fn.sources ?? [],
       routes: fn.routes.map((route) => ({ ...ROUTE_DEFAULTS, ...route })),
     })),

@@ -27,10 +27,14 @@ const TYPES = typesOf(
             },
             queue: { JOBS: { queue: 'jobs', can: ['send'] } },
             service: { BILLING: { function: 'billing' } },
+            pipe: { NEXT: { types: ['order.created', 'order.paid'] } },
             secret: { API_KEY: { secret: 'API_KEY' } },
           },
         },
-        billing: { entry: 'b.ts' },
+        billing: {
+          entry: 'b.ts',
+          on: [{ queue: 'jobs' }, { cron: '*/5 * * * *' }, { pipe: 'orders', types: ['order.paid'] }],
+        },
       },
     }),
   ),
@@ -70,6 +74,10 @@ test('the types of env allow what is granted, and nothing else', () => {
         const page = await env.ORDERS.list({ prefix: 'a/' });
         if (!page.list_complete) await env.ORDERS.list({ cursor: page.cursor });
         await env.CONFIG.get('k');
+        await env.NEXT.send('order.created', { id: 1 }, { subject: 'o1', delaySeconds: 5 });
+        await env.NEXT.sendBatch([{ type: 'order.paid', data: new Uint8Array(1), contentType: 'bytes' }]);
+        // @ts-expect-error: NEXT may not send this type
+        await env.NEXT.send('order.deleted');
         const object = await env.PHOTOS.get('k');
         if (object !== null) ctx.waitUntil(env.BACKUPS.put('k', object.body).then(() => env.JOBS.send({ key: object.key })));
         // @ts-expect-error: CONFIG may only be read
@@ -91,6 +99,50 @@ test('the types of env allow what is granted, and nothing else', () => {
     // @ts-expect-error: another function has none of it
     billing.ORDERS;`,
     { lib: ['esnext', 'dom'], types: [] },
+  );
+  assert.equal(problems, '');
+});
+
+test('handlers of events are typed for what the manifest has sources of', () => {
+  const problems = check(
+    `export default {
+      async queue(batch: Cordon.MessageBatch<{ n: number }>, env: Cordon.BillingEnv, ctx: Cordon.Context): Promise<void> {
+        for (const message of batch.messages) message.body.n > message.attempts ? message.ack() : message.retry({ delaySeconds: 5 });
+        batch.retryAll();
+        // @ts-expect-error: a batch has no body
+        batch.body;
+      },
+      async scheduled(controller: Cordon.ScheduledController): Promise<void> {
+        if (controller.scheduledTime < Date.now() && controller.cron !== '') controller.noRetry();
+      },
+      async event(event: Cordon.CloudEvent): Promise<void> {
+        const subject: string | undefined = event.subject;
+        const bytes: Uint8Array = event.bytes();
+        // @ts-expect-error: nobody knows what the data are
+        const text: string = event.data;
+      },
+    };`,
+    { lib: ['esnext', 'dom'], types: [] },
+  );
+  assert.equal(problems, '');
+  const plain = typesOf(parseManifest(JSON.stringify({ name: 'a', functions: { f: { entry: 'a.ts' } } })));
+  assert.doesNotMatch(plain, /MessageBatch|ScheduledController|CloudEvent/);
+});
+
+test('handlers for Workers take what the platform gives, but for the metadata of a batch', () => {
+  const problems = check(
+    `declare const batch: Cordon.MessageBatch<{ n: number }>;
+    declare const controller: Cordon.ScheduledController;
+    const worker = {
+      async queue(batch, env, ctx) { for (const { body, timestamp, attempts } of batch.messages) body.n + timestamp.getTime() + attempts; batch.ackAll(); },
+      async scheduled(controller, env, ctx) { ctx.waitUntil(Promise.resolve(controller.cron)); controller.noRetry(); },
+    } satisfies ExportedHandler<unknown, { n: number }>;
+    export default worker;
+    export const queued: Omit<MessageBatch<{ n: number }>, 'metadata'> = batch;
+    export const scheduled: ScheduledController = controller;
+    // @ts-expect-error: the backlog is not told
+    export const whole: MessageBatch<{ n: number }> = batch;`,
+    { lib: ['esnext'], types: [join(ROOT, 'node_modules/@cloudflare/workers-types')] },
   );
   assert.equal(problems, '');
 });
@@ -121,5 +173,6 @@ test('a name in env stands for one thing, and a service is a function of the app
     () => parseManifest(manifest({ kv, queue: { DATA: { queue: 'q', can: ['send'] } } })),
     /"DATA" twice/,
   );
+  assert.throws(() => parseManifest(manifest({ kv, pipe: { DATA: { types: ['a.b'] } } })), /"DATA" twice/);
   assert.throws(() => parseManifest(manifest({ service: service('bb') })), /a function of this app/);
 });

@@ -1,7 +1,9 @@
 import { BINDING_TYPES, METHODS_OF } from './binding-types.ts';
+import { EVENT_TYPES } from './event-types.ts';
+import { handlersNeeded } from './handlers.ts';
 import type { FunctionSpec, Manifest } from './schema.ts';
 
-const KINDS = ['kv', 'bucket', 'queue', 'service'] as const;
+const KINDS = ['kv', 'bucket', 'queue', 'service', 'pipe'] as const;
 
 /** The text of `cordon.d.ts`: what `env` and `ctx` of each function are, as `Cordon.OrdersEnv` and `Cordon.Context`. */
 export function typesOf(manifest: Manifest): string {
@@ -16,6 +18,7 @@ export function typesOf(manifest: Manifest): string {
     '    /** Keeps the instance until the promise settles, after the response was sent. */',
     '    waitUntil(promise: Promise<unknown>): void;',
     '  }',
+    ...eventTypesOf(manifest),
     ...manifest.functions.flatMap(envOf),
     ...used.map((kind) => BINDING_TYPES[kind]),
     '}',
@@ -26,6 +29,14 @@ export function typesOf(manifest: Manifest): string {
     '}',
     '',
   ].join('\n');
+}
+
+/** What the handlers of events get, for those that the manifest has sources of. */
+function eventTypesOf(manifest: Manifest): string[] {
+  const handlers = new Set(manifest.functions.flatMap(handlersNeeded).map(({ handler }) => handler));
+  return (['queue', 'scheduled', 'event'] as const)
+    .filter((handler) => handlers.has(handler))
+    .map((handler) => EVENT_TYPES[handler]);
 }
 
 function envOf(fn: FunctionSpec): string[] {
@@ -48,6 +59,7 @@ function bindingsOf({ grants }: FunctionSpec): (readonly [string, string])[] {
     ...entriesOf(grants.bucket, ({ can }) => limited('R2Bucket', METHODS_OF.bucket, can)),
     ...entriesOf(grants.queue, () => 'Queue'),
     ...entriesOf(grants.service, () => 'Fetcher'),
+    ...entriesOf(grants.pipe, ({ types }) => `Pipe<${types.map((type) => `'${type}'`).join(' | ')}>`),
     // A handle, or the value where the grant says `reveal`.
     ...entriesOf(grants.secret, () => 'string'),
   ];

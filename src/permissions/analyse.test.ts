@@ -52,3 +52,12 @@ test('a call of nothing that is seen is an unknown, and an optional one is not',
   assert.deepEqual(reasons('export default { fetch: () => ({}).missing() };'), ['callee-unknown']);
   assert.deepEqual(reasons('export default { fetch: () => ({}).missing?.() };'), []);
 });
+
+test('what is sent through a binding that nothing declares is an event where it says a type first', () => {
+  const sent = (...args: readonly string[]): string[] =>
+    reasons(`export default { fetch(request, env) { return env.OUT.send(${args.join(', ')}); } };`);
+  assert.deepEqual(sent('"order.paid"', '{ id: 1 }').slice(-1), ['pipe send']);
+  assert.deepEqual(sent('"order.paid"').slice(-1), ['queue send']);
+  assert.deepEqual(sent('"Order paid."', '{ delaySeconds: 5 }').slice(-1), ['queue send']);
+  assert.deepEqual(sent('request.url', '{ delaySeconds: 5 }').slice(-1), ['queue send']);
+});

@@ -72,6 +72,27 @@ test('missing grants say what is missing of them', () => {
   assert.deepEqual(missing([use('secret', 'KEY', 'read')], {}), ['KEY read: no-grant']);
 });
 
+test('each type of a pipe is granted, used and missing by itself', () => {
+  const pipe: Grants['pipe'] = { NEXT: { types: ['order.created', 'order.paid'] } };
+  const send = (type?: string): Use => use('pipe', 'NEXT', 'send', type);
+  const unused = (...uses: readonly Use[]) => run(uses, { pipe }).unused.map(({ summary }) => summary);
+  assert.deepEqual(unused(send('order.paid')), ['pipe NEXT: send order.created granted, never used']);
+  assert.deepEqual(unused(send('order.…')), []);
+  assert.deepEqual(unused(send()), []);
+  assert.equal(unused(use('queue', 'NEXT', 'send')).length, 2);
+  assert.deepEqual(missing([send('order.paid'), send('order.…'), send()], { pipe }), []);
+  assert.deepEqual(missing([send('order.lost'), send('cart.…')], { pipe }), [
+    'NEXT send: operation',
+    'NEXT send: operation',
+  ]);
+  assert.deepEqual(missing([send('order.paid')], {}), ['NEXT send: no-grant']);
+  const observed = [
+    { capability: 'pipe', binding: 'NEXT', operation: 'send', resource: 'order.created', count: 3 },
+  ] as const;
+  const { unused: left } = compare([send('order.paid')], observed, { ...NO_GRANTS, pipe });
+  assert.deepEqual(left, []);
+});
+
 test('a fetch is covered by scheme, host, path and method, and by no less', () => {
   const grants = { fetch: [{ to: 'https://api.example.com/v1/*', methods: ['POST' as const] }] };
   const check = (operation: string, url: string): string[] =>

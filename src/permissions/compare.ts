@@ -142,6 +142,11 @@ function reasonMissing(use: UsedOperation, grants: Grants): MissingGrant['becaus
     case 'service':
     case 'queue':
       return Object.hasOwn(grants[capability], binding ?? '') ? null : 'no-grant';
+    case 'pipe': {
+      const types = Object.hasOwn(grants.pipe, binding ?? '') ? grants.pipe[binding ?? '']?.types : undefined;
+      if (types === undefined) return 'no-grant';
+      return types.some((type) => isType(resource, type)) ? null : 'operation';
+    }
     case 'kv':
     case 'bucket': {
       const grant = Object.hasOwn(grants[capability], binding ?? '')
@@ -159,6 +164,12 @@ function reasonMissing(use: UsedOperation, grants: Grants): MissingGrant['becaus
   }
 }
 
+/** Whether what is known of a type of event may be this one. */
+function isType(known: Known | null, type: string): boolean {
+  if (known === null) return true;
+  return known.whole ? known.text === type : type.startsWith(known.text);
+}
+
 /** Whether a key may be inside of a prefix. A listing of more than the prefix is not. */
 function isInside(key: Known | null, prefix: string): boolean {
   if (key === null) return true;
@@ -173,6 +184,8 @@ function adviceFor(use: UsedOperation, because: MissingGrant['because']): string
     return `Grant \`connect\` to ${resource?.text ?? 'the host'}, or remove the call.`;
   if (capability === 'binding')
     return `Nothing declares \`${binding ?? ''}\`: add it to \`grants\` or \`vars\`, or remove the use.`;
+  if (capability === 'pipe' && because === 'operation')
+    return `Add "${resource?.text ?? ''}" to \`types\` of pipe ${binding ?? ''}, or remove the call.`;
   if (because === 'operation')
     return `Add "${operation}" to \`can\` of ${capability} ${binding ?? ''}, or remove the call.`;
   if (because === 'prefix')
@@ -193,6 +206,10 @@ function uses(use: UsedOperation, granted: GrantedOperation, grants: Grants): bo
   }
   if (granted.capability === 'connect')
     return use.capability === 'connect' && use.resource?.text === granted.resource;
+  if (granted.capability === 'pipe')
+    return (
+      use.capability === 'pipe' && use.binding === granted.binding && isType(use.resource, granted.resource)
+    );
   return use.binding === granted.binding && use.operation === granted.operation;
 }
 
@@ -219,13 +236,14 @@ function unusedOf(granted: GrantedOperation, unknown: readonly Unknown[]): Unuse
     const name = /^[A-Z][A-Z0-9_]*/.exec(detail)?.[0];
     return name === undefined || !ABOUT_BINDINGS.has(reason) || name === granted.binding;
   });
-  const subject = granted.binding ?? granted.resource ?? '';
+  const subject = granted.binding ?? granted.resource;
+  const what = granted.capability === 'pipe' ? `${granted.operation} ${granted.resource}` : granted.operation;
   return {
     ...granted,
     certain,
-    summary: `${granted.capability} ${subject}: ${granted.operation} granted, never used`,
+    summary: `${granted.capability} ${subject}: ${what} granted, never used`,
     advice: certain
-      ? `Remove ${granted.operation} of ${granted.capability} ${subject} from \`grants\`, or say in \`because\` why it is needed.`
+      ? `Remove ${what} of ${granted.capability} ${subject} from \`grants\`, or say in \`because\` why it is needed.`
       : `Nothing is seen to use it, but part of the code cannot be followed: look at the unknown places first.`,
   };
 }

@@ -18,6 +18,7 @@ export const CORPUS_GRANTS: Grants = {
   bucket: { PHOTOS: { bucket: 'photos', can: ['get', 'head', 'put', 'delete', 'list'] } },
   queue: { JOBS: { queue: 'jobs', can: ['send'] } },
   service: { BILLING: { function: 'billing' } },
+  pipe: { NEXT: { types: ['order.created', 'order.paid'] } },
   secret: { API_KEY: { secret: 'API_KEY' }, TOKEN: { secret: 'TOKEN' } },
 };
 const CORPUS_VARS = { API_BASE: 'https://api.example.com/v1', REGION: 'eu' };

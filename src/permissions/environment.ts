@@ -4,21 +4,23 @@ import { argument, type Machine } from './machine.ts';
 import { knownTexts, union } from './store.ts';
 
 /** Operation of a grant that each method of a binding needs. */
-const OPERATIONS: Readonly<Record<'kv' | 'bucket' | 'queue' | 'service', Readonly<Record<string, string>>>> =
-  {
-    kv: { get: 'get', getWithMetadata: 'get', put: 'put', delete: 'delete', list: 'list' },
-    bucket: {
-      get: 'get',
-      head: 'head',
-      put: 'put',
-      delete: 'delete',
-      list: 'list',
-      createMultipartUpload: 'put',
-      resumeMultipartUpload: 'put',
-    },
-    queue: { send: 'send', sendBatch: 'send' },
-    service: { fetch: 'fetch' },
-  };
+const OPERATIONS: Readonly<
+  Record<'kv' | 'bucket' | 'queue' | 'service' | 'pipe', Readonly<Record<string, string>>>
+> = {
+  kv: { get: 'get', getWithMetadata: 'get', put: 'put', delete: 'delete', list: 'list' },
+  bucket: {
+    get: 'get',
+    head: 'head',
+    put: 'put',
+    delete: 'delete',
+    list: 'list',
+    createMultipartUpload: 'put',
+    resumeMultipartUpload: 'put',
+  },
+  queue: { send: 'send', sendBatch: 'send' },
+  service: { fetch: 'fetch' },
+  pipe: { send: 'send', sendBatch: 'send' },
+};
 
 /** Kind that a method alone gives away. */
 const KIND_OF_METHOD: Readonly<Record<string, Capability>> = {
@@ -31,6 +33,8 @@ const KIND_OF_METHOD: Readonly<Record<string, Capability>> = {
   fetch: 'service',
 };
 
+/** A type of event: what is sent to a queue first looks like one only by chance. */
+const DOTTED_TYPE = /^[a-z0-9]+(?:\.[a-z0-9]+)+$/;
 const BINDING = /^[A-Z][A-Z0-9_]{0,63}$/;
 
 /** Read of any object by the language or by libraries that ask what they were given. */
@@ -49,7 +53,7 @@ const KEYS_OF_ANY_OBJECT: ReadonlySet<string> = new Set([
 
 export function kindOfBinding(machine: Machine, name: string): Capability | 'variable' {
   const { grants, vars } = machine;
-  for (const kind of ['kv', 'bucket', 'queue', 'service', 'secret'] as const)
+  for (const kind of ['kv', 'bucket', 'queue', 'service', 'pipe', 'secret'] as const)
     if (Object.hasOwn(grants[kind], name)) return kind;
   return Object.hasOwn(vars, name) ? 'variable' : 'binding';
 }
@@ -102,8 +106,8 @@ export function bindingMethod(machine: Machine, binding: HeapObject, key: string
 /** Records a call of a method of a binding. `call` is null when the arguments cannot be seen. */
 export function useBinding(machine: Machine, binding: string, method: string, call: NativeCall): void {
   const kind = kindOfBinding(machine, binding);
-  const declared = kind === 'kv' || kind === 'bucket' || kind === 'queue' || kind === 'service' ? kind : null;
-  const capability = declared ?? KIND_OF_METHOD[method] ?? 'binding';
+  const declared = isDeclared(kind) ? kind : null;
+  const capability = declared ?? kindOfCall(method, call);
   const operation = operationOf(declared, method);
   if (operation === null) {
     // Stores, buckets and queues have no other methods, so that such a call fails.
@@ -111,11 +115,40 @@ export function useBinding(machine: Machine, binding: string, method: string, ca
     machine.unknown('operation-computed', `${binding}.${method}`, call.site);
     return;
   }
-  const resources = resourcesOf(machine, operation, call);
+  const resources =
+    capability === 'pipe' ? typesOf(machine, method, call) : resourcesOf(machine, operation, call);
   if (resources.length === 0)
     machine.useUnlessSeen({ capability, binding, operation, resource: null }, call.site);
   for (const resource of resources) machine.use({ capability, binding, operation, resource }, call.site);
   for (const value of call.args.list) machine.escape(value, call.site);
+}
+
+/** The kind of a binding that nothing declares, as far as a call of it shows one. */
+function kindOfCall(method: string, { args }: NativeCall): Capability {
+  const known = method === 'send' && args.list.length > 1 ? knownTexts(argument(args, 0)) : [];
+  const isPipe = known.length > 0 && known.every(({ text, whole }) => whole && DOTTED_TYPE.test(text));
+  return isPipe ? 'pipe' : (KIND_OF_METHOD[method] ?? 'binding');
+}
+
+function isDeclared(kind: Capability | 'variable'): kind is keyof typeof OPERATIONS {
+  return Object.hasOwn(OPERATIONS, kind);
+}
+
+/** Types of the events of a `send` or `sendBatch`; none when nothing is seen to flow there yet. */
+function typesOf(machine: Machine, method: string, call: NativeCall): (Known | null)[] {
+  const first = argument(call.args, 0);
+  const { store } = machine;
+  const types =
+    method === 'send'
+      ? [first]
+      : machine
+          .elements(first, call.site)
+          .map(({ value }) => machine.getMember(value, store.constant('type'), call.site));
+  return types.flatMap((value) => {
+    const known = knownTexts(value);
+    if (known.length === 0) return value.size > 0 ? [null] : [];
+    return known.map((type) => (type.text === '' ? null : type));
+  });
 }
 
 function operationOf(declared: keyof typeof OPERATIONS | null, method: string): string | null {

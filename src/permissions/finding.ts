@@ -1,5 +1,6 @@
 /** Kinds of things that a grant is about; `binding` when the code does not show which kind a binding is. */
-export type Capability = 'kv' | 'bucket' | 'queue' | 'service' | 'secret' | 'fetch' | 'connect' | 'binding';
+export type Capability =
+  'kv' | 'bucket' | 'queue' | 'service' | 'pipe' | 'secret' | 'fetch' | 'connect' | 'binding';
 
 /** Where in the sources; in the bundle itself, as file `bundle`, without a source map. Lines and columns from 1. */
 export interface Place {
@@ -23,7 +24,7 @@ export interface Use {
   readonly binding: string | null;
   /** `get`, `put`, …; `read` of a secret or a binding of unknown kind; an HTTP method, `*` when not known; `connect`. */
   readonly operation: string;
-  /** Key, URL or `host:port`; null when nothing of it is known or there is none. */
+  /** Key, URL, `host:port` or type of an event; null when nothing of it is known or there is none. */
   readonly resource: Known | null;
   readonly place: Place;
 }

@@ -7,7 +7,7 @@ export interface GrantedOperation {
   readonly capability: Exclude<Capability, 'binding'>;
   readonly binding: string | null;
   readonly operation: string;
-  /** Store, bucket, queue, function, secret, URL pattern or `host:port`. */
+  /** Store, bucket, queue, function, type of an event, secret, URL pattern or `host:port`. */
   readonly resource: string;
   /** Keys that it covers; null for all, and where there are no keys. */
   readonly prefix: string | null;
@@ -27,6 +27,7 @@ export function grantedOperations(grants: Grants): GrantedOperation[] {
     ...ofBindings('bucket', bucket, (grant) => grant.bucket),
     ...ofBindings('queue', queue, (grant) => grant.queue),
     ...ofBindings('service', service, (grant) => grant.function),
+    ...ofPipes(grants),
     ...ofBindings('secret', secret, (grant) => grant.secret),
     ...ofFetch(grants),
     ...grants.connect.map(({ to, because }, index) => ({
@@ -70,6 +71,21 @@ function ofBindings<T extends BindingGrant>(
       because: grant.because ?? null,
     }));
   });
+}
+
+/** Each type of event is granted by itself. */
+function ofPipes({ pipe }: Grants): GrantedOperation[] {
+  return Object.entries(pipe).flatMap(([binding, { types, because }]) =>
+    types.map((resource) => ({
+      ...PLAIN,
+      capability: 'pipe' as const,
+      binding,
+      operation: 'send',
+      resource,
+      path: ['pipe', binding],
+      because: because ?? null,
+    })),
+  );
 }
 
 function ofFetch({ fetch }: Grants): GrantedOperation[] {

@@ -5,7 +5,7 @@ import type { Capability, Known } from './finding.ts';
 export type Suggestion =
   | {
       readonly kind: 'binding';
-      readonly capability: 'kv' | 'bucket' | 'queue' | 'service' | 'secret';
+      readonly capability: 'kv' | 'bucket' | 'queue' | 'service' | 'pipe' | 'secret';
       readonly binding: string;
       readonly value: object;
     }
@@ -15,6 +15,7 @@ export type Suggestion =
       readonly binding: string;
       readonly operation: string;
     }
+  | { readonly kind: 'type'; readonly binding: string; readonly type: string }
   | { readonly kind: 'fetch'; readonly to: string; readonly method: string }
   | { readonly kind: 'connect'; readonly to: string };
 
@@ -53,6 +54,11 @@ export function suggestionFor(use: Used, grants: Grants): Suggestion | null {
       return { kind: 'binding', capability, binding, value: { queue: name, can: ['send'] } };
     case 'service':
       return { kind: 'binding', capability, binding, value: { function: name } };
+    case 'pipe':
+      if (resource?.whole !== true) return null;
+      return Object.hasOwn(grants.pipe, binding)
+        ? { kind: 'type', binding, type: resource.text }
+        : { kind: 'binding', capability, binding, value: { types: [resource.text] } };
     case 'secret':
       return { kind: 'binding', capability, binding, value: { secret: binding } };
     default:

@@ -67,6 +67,22 @@ test('bindings, URLs and connections are added, with comments kept', () => {
   assert.deepEqual(grants['connect'], [{ to: 'db.example.com:5432' }]);
 });
 
+test('types of a pipe are added to a grant, new or there already', () => {
+  const send = (type: string): Use => use('pipe', 'NEXT', 'send', type);
+  const grantsIn = (text: string): unknown =>
+    (JSON.parse(text) as { functions: { orders: { grants: { pipe: unknown } } } }).functions.orders.grants
+      .pipe;
+  const manifest = (grants: object): string => JSON.stringify({ functions: { orders: { grants } } });
+  const uses = [send('order.created'), send('order.paid')];
+  const made = writeGrants(manifest({}), 'orders', compare(uses, [], NO_GRANTS).missing);
+  assert.deepEqual(grantsIn(made.text), { NEXT: { types: ['order.created', 'order.paid'] } });
+  const pipe = { NEXT: { types: ['order.created'] } };
+  const more = writeGrants(manifest({ pipe }), 'orders', compare(uses, [], { ...NO_GRANTS, pipe }).missing);
+  assert.deepEqual(grantsIn(more.text), { NEXT: { types: ['order.created', 'order.paid'] } });
+  const begun = { ...send('order.'), resource: { text: 'order.', whole: false } };
+  assert.equal(writeGrants(manifest({}), 'orders', compare([begun], [], NO_GRANTS).missing).left.length, 1);
+});
+
 test('what a person has to decide is left', () => {
   const { text, left } = write(
     use('binding', 'THING', 'get'),

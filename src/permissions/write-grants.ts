@@ -84,10 +84,13 @@ function changeFor(text: string, root: Path, suggestion: Suggestion): Change | n
       const path = [...root, suggestion.capability, suggestion.binding];
       const present = valueAt(text, path);
       if (present === undefined) return { path, value: suggestion.value, insert: false };
-      const operations = isRecord(suggestion.value) ? suggestion.value['can'] : undefined;
+      const key = suggestion.capability === 'pipe' ? 'types' : 'can';
+      const operations = isRecord(suggestion.value) ? suggestion.value[key] : undefined;
       const operation: unknown = Array.isArray(operations) ? operations[0] : undefined;
-      return typeof operation === 'string' ? append(text, [...path, 'can'], operation) : null;
+      return typeof operation === 'string' ? append(text, [...path, key], operation) : null;
     }
+    case 'type':
+      return append(text, [...root, 'pipe', suggestion.binding, 'types'], suggestion.type);
     case 'operation':
       return append(text, [...root, suggestion.capability, suggestion.binding, 'can'], suggestion.operation);
     case 'fetch':

@@ -2,6 +2,7 @@ import { CordonError, LIMITS } from '../contract/index.ts';
 import type { Evidence } from '../evidence/index.ts';
 import { Instance } from '../instance/index.ts';
 import type { Isolation } from '../sandbox/index.ts';
+import type { Purpose } from './event-places.ts';
 
 /** Sandboxes of up to this memory share one class, so that any of them serves most functions. */
 const COMMON_MEMORY_BYTES = LIMITS.functionMemoryBytesDefault.value;
@@ -11,6 +12,7 @@ const REFILL_DELAY_MS = 50;
 
 interface Waiter {
   readonly memoryBytes: number;
+  readonly purpose: Purpose;
   resolve(instance: Instance): void;
   reject(error: CordonError): void;
 }
@@ -24,6 +26,7 @@ export class AnonymousPool {
   readonly #isolation: Isolation;
   readonly #evidence: Evidence;
   readonly #size: number;
+  readonly #requestsWait: () => boolean;
   readonly #ready: Instance[] = [];
   readonly #waiters: Waiter[] = [];
   #booting = 0;
@@ -32,10 +35,17 @@ export class AnonymousPool {
   #failures = 0;
   #refill: NodeJS.Timeout | null = null;
 
-  constructor(options: { isolation: Isolation; evidence: Evidence; size: number }) {
+  constructor(options: {
+    readonly isolation: Isolation;
+    readonly evidence: Evidence;
+    readonly size: number;
+    /** Whether requests wait for an instance now. */
+    readonly requestsWait: () => boolean;
+  }) {
     this.#isolation = options.isolation;
     this.#evidence = options.evidence;
     this.#size = options.size;
+    this.#requestsWait = options.requestsWait;
   }
 
   status(): { readonly warm: number; readonly booting: number; readonly size: number } {
@@ -49,10 +59,13 @@ export class AnonymousPool {
     this.#giveBack(await first);
   }
 
-  /** A warm sandbox, or one as soon as it has booted. Errors: CORDON_SANDBOX_FAILED, CORDON_DRAINING. */
-  take(memoryBytes: number): Promise<Instance> {
+  /**
+   * A warm sandbox, or one as soon as it has booted. One for events leaves the last warm one to requests that wait.
+   * Errors: CORDON_SANDBOX_FAILED, CORDON_DRAINING.
+   */
+  take(memoryBytes: number, purpose: Purpose = 'request'): Promise<Instance> {
     if (this.#closed) return Promise.reject(new CordonError('CORDON_DRAINING'));
-    if (memoryBytes <= COMMON_MEMORY_BYTES) {
+    if (memoryBytes <= COMMON_MEMORY_BYTES && (purpose === 'request' || !this.#isReserved())) {
       for (let instance = this.#ready.shift(); instance !== undefined; instance = this.#ready.shift()) {
         if (!instance.alive) continue;
         this.#fillSoon();
@@ -60,7 +73,8 @@ export class AnonymousPool {
       }
     }
     return new Promise((resolve, reject) => {
-      this.#waiters.push({ memoryBytes: Math.max(memoryBytes, COMMON_MEMORY_BYTES), resolve, reject });
+      const wanted = Math.max(memoryBytes, COMMON_MEMORY_BYTES);
+      this.#waiters.push({ memoryBytes: wanted, purpose, resolve, reject });
       this.#fill();
     });
   }
@@ -78,10 +92,15 @@ export class AnonymousPool {
       instance.kill();
       return;
     }
-    const index = this.#waiters.findIndex((waiter) => waiter.memoryBytes <= COMMON_MEMORY_BYTES);
-    const [waiter] = index < 0 ? [] : this.#waiters.splice(index, 1);
+    const common = this.#waiters.filter((waiter) => waiter.memoryBytes <= COMMON_MEMORY_BYTES);
+    const waiter = common.find(({ purpose }) => purpose === 'request') ?? common[0];
+    if (waiter !== undefined) this.#waiters.splice(this.#waiters.indexOf(waiter), 1);
     if (waiter !== undefined) waiter.resolve(instance);
     else this.#ready.push(instance);
+  }
+
+  #isReserved(): boolean {
+    return this.#ready.length <= LIMITS.eventSandboxesReservedForRequests.value && this.#requestsWait();
   }
 
   #fillSoon(): void {

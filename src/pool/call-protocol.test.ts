@@ -30,7 +30,7 @@ function start(): Promise<HostileGuest> {
 }
 
 const name = fc.oneof(
-  fc.constantFrom('kv', 'bucket', 'queue', 'service', 'secret', '__proto__', 'constructor'),
+  fc.constantFrom('kv', 'bucket', 'queue', 'service', 'pipe', 'secret', '__proto__', 'constructor'),
   fc.string({ maxLength: 300 }),
 );
 const binding = fc.oneof(

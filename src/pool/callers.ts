@@ -1,11 +1,18 @@
-import type { CallerContext, ServiceDirectory, ServiceTarget } from '../capability/index.ts';
+import type {
+  CallerContext,
+  PipeConsumer,
+  PipeDirectory,
+  ServiceDirectory,
+  ServiceTarget,
+} from '../capability/index.ts';
 import type { Bindings } from '../channel/index.ts';
 import type { DeployedFunction, Deployment } from '../deploy/index.ts';
+import { pipesFrom } from '../events/index.ts';
 import type { Grants } from '../manifest/index.ts';
 import type { Dispatcher } from './port.ts';
 
 /** Who makes calls, by instance, and what they can reach: the functions of their own deployment. */
-export class Callers implements ServiceDirectory {
+export class Callers implements ServiceDirectory, PipeDirectory {
   readonly #project: string;
   readonly #dispatcher: Dispatcher;
   readonly #deployments = new WeakMap<CallerContext, Deployment>();
@@ -38,14 +45,24 @@ export class Callers implements ServiceDirectory {
       dispatch: (request, sink) => this.#dispatcher.dispatch(deployment, fn, request, sink),
     };
   }
+
+  consumers(context: CallerContext, type: string): readonly PipeConsumer[] {
+    const deployment = this.#deployments.get(context);
+    if (deployment === undefined) return [];
+    return pipesFrom(deployment.manifest, context.function, type).map(({ lane, spec }) => ({
+      lane,
+      ordered: spec.ordered,
+    }));
+  }
 }
 
 /** Names in `env` of what is granted. Secrets are values, and egress has no names. */
-export function bindingsOf({ kv, bucket, queue, service }: Grants): Bindings {
+export function bindingsOf({ kv, bucket, queue, service, pipe }: Grants): Bindings {
   return {
     kv: Object.keys(kv),
     bucket: Object.keys(bucket),
     queue: Object.keys(queue),
     service: Object.keys(service),
+    pipe: Object.keys(pipe),
   };
 }

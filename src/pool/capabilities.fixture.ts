@@ -2,12 +2,14 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Broker, Meter } from '../broker/index.ts';
-import { ServiceCapability, openStorageCapabilities } from '../capability/index.ts';
+import { PipeCapability, ServiceCapability, openStorageCapabilities } from '../capability/index.ts';
 import type { StorageCapabilities } from '../capability/index.ts';
-import { systemClock } from '../contract/index.ts';
+import { newId, systemClock } from '../contract/index.ts';
 import type { DeployedFunction, Deployment } from '../deploy/index.ts';
+import { openEventLog } from '../events/index.ts';
+import type { EventLog, NewEvent } from '../events/index.ts';
 import { NO_AUTH, NO_GRANTS } from '../manifest/index.ts';
-import type { FunctionLimits, Grants } from '../manifest/index.ts';
+import type { FunctionLimits, Grants, SourceSpec } from '../manifest/index.ts';
 import { openFileStreamedObjects } from '../object/index.ts';
 import type { StreamedObjects } from '../object/index.ts';
 import { buildHarness, createBubblewrapIsolation } from '../sandbox/index.ts';
@@ -24,6 +26,9 @@ export interface Capable {
   readonly store: Store;
   readonly objects: StreamedObjects;
   readonly meter: Meter;
+  /** What was sent along pipes. */
+  readonly events: readonly NewEvent[];
+  readonly log: EventLog;
   readonly storage: StorageCapabilities;
   readonly folder: string;
   /** Runs code as the body of `fetch(request, env, ctx)` of the functions that `deployCode` gives. */
@@ -39,13 +44,27 @@ export async function openCapable(): Promise<Capable> {
   const objects = await openFileStreamedObjects({ path: join(folder, 'streamed') });
   const wrapper = openFileKeyWrapper({ path: join(folder, 'master.key'), create: true });
   const sealer = await openVault({ store, wrapper });
-  const storage = await openStorageCapabilities({ store, objects, sealer, clock: systemClock, evidence });
+  const log = await openEventLog({ store, sealer, clock: systemClock, evidence });
+  const kept = { store, objects, sealer, clock: systemClock, evidence, events: log };
+  const storage = await openStorageCapabilities(kept);
   const service = new ServiceCapability({
     directory: { find: (context, name) => pool.services.find(context, name) },
     evidence,
   });
+  const events: NewEvent[] = [];
+  const pipe = new PipeCapability({
+    directory: { consumers: (context, type) => pool.pipes.consumers(context, type) },
+    log: {
+      accept(accepted) {
+        events.push(...accepted);
+        return Promise.resolve(accepted.map(() => ({ id: newId('evt') })));
+      },
+    },
+    evidence,
+    clock: systemClock,
+  });
   const meter = new Meter();
-  const broker = new Broker({ capabilities: [...storage.capabilities, service], evidence, meter });
+  const broker = new Broker({ capabilities: [...storage.capabilities, service, pipe], evidence, meter });
   const isolation = createBubblewrapIsolation({ harness: await buildHarness() });
   await isolation.prepare();
   const bundles = {
@@ -62,12 +81,15 @@ export async function openCapable(): Promise<Capable> {
     store,
     objects,
     meter,
+    events,
+    log,
     storage,
     folder,
     async close() {
       pool.close();
       await isolation.close();
       await storage.close();
+      await log.close();
       await store.close();
       await rm(folder, { recursive: true, force: true });
     },
@@ -76,6 +98,9 @@ export async function openCapable(): Promise<Capable> {
 
 export interface FunctionOfCode {
   readonly code: string;
+  /** Methods of the default export besides `fetch`. */
+  readonly handlers?: string;
+  readonly sources?: readonly SourceSpec[];
   readonly grants?: Partial<Grants>;
   readonly limits?: Partial<FunctionLimits>;
 }
@@ -85,12 +110,13 @@ export function deployCode(functions: Readonly<Record<string, FunctionOfCode>>):
   readonly deployment: Deployment;
   readonly of: (name: string) => { readonly deployment: Deployment; readonly fn: DeployedFunction };
 } {
-  const deployed = Object.entries(functions).map(([name, { code, grants, limits }]): DeployedFunction => {
-    const bundle = `exports.default = { async fetch(request, env, ctx) { ${code} } }`;
+  const deployed = Object.entries(functions).map(([name, given]): DeployedFunction => {
+    const { code, handlers = '', sources = [], grants, limits } = given;
+    const bundle = `exports.default = { async fetch(request, env, ctx) { ${code} }, ${handlers} }`;
     const hash = `${codes.size}`;
     codes.set(hash, Buffer.from(bundle));
     const { fn } = deploy({ timeMs: 20_000, responseBytes: 2 ** 40, bodyBytes: 2 ** 40, ...limits });
-    return { ...fn, bundle: hash, spec: { ...fn.spec, name, grants: { ...NO_GRANTS, ...grants } } };
+    return { ...fn, bundle: hash, spec: { ...fn.spec, name, sources, grants: { ...NO_GRANTS, ...grants } } };
   });
   const manifest = {
     name: 'app',

@@ -7,6 +7,7 @@ import type { Exchange, ExchangeRequest, ResponseSink } from '../instance/index.
 import type { FunctionLimits } from '../manifest/index.ts';
 import { buildHarness, createBubblewrapIsolation } from '../sandbox/index.ts';
 import { Pool } from './index.ts';
+import type { PoolOptions } from './index.ts';
 
 /** A function with one path for each thing that can go well or wrong, and a pool that runs it in real sandboxes. */
 const CODE = `
@@ -38,6 +39,7 @@ exports.default = {
       default: return new Response('?', { status: 404 });
     }
   },
+  async event(event) { await sleep(Number(event.ms)); },
 };`;
 
 export class RecordingEvidence implements Evidence {
@@ -84,6 +86,7 @@ let functions = 0;
 export function deploy(
   limits: Partial<FunctionLimits> = {},
   vars: Record<string, string> = {},
+  handlers: readonly string[] = ['fetch'],
 ): { deployment: Deployment; fn: DeployedFunction } {
   const name = `f${functions++}`;
   const spec = {
@@ -102,7 +105,7 @@ export function deploy(
     bundleBytes: code.byteLength,
     sourceMap: null,
     codeCache: null,
-    handlers: ['fetch'],
+    handlers,
   } as const;
   const manifest = { name: 'app', hosts: [], auth: NO_AUTH, files: {}, functions: [spec] };
   return { fn, deployment: { id: 'd'.repeat(64), app: 'app', manifest, functions: [fn], createdAt: 0 } };
@@ -169,6 +172,7 @@ export function callIn(
       webSocket: false,
       body: options.body ?? null,
       streams: options.streams ?? false,
+      ...(options.event === undefined ? {} : { event: options.event }),
     };
     exchange = pool.dispatch(deployment, fn, request, sink);
     options.onExchange?.(exchange);
@@ -178,6 +182,7 @@ export function callIn(
 /** A pool of real sandboxes over the code above, and how to end it. */
 export async function openTestPool(
   evidence: Evidence,
+  options: Partial<PoolOptions> = {},
 ): Promise<{ readonly pool: Pool; close(): Promise<void> }> {
   const isolation = createBubblewrapIsolation({ harness: await buildHarness() });
   await isolation.prepare();
@@ -187,7 +192,7 @@ export async function openTestPool(
     has: () => Promise.resolve(true),
     delete: () => Promise.resolve(),
   };
-  const pool = new Pool({ isolation, objects, evidence, size: 2, idleMs: 1000 });
+  const pool = new Pool({ isolation, objects, evidence, size: 2, idleMs: 1000, ...options });
   await pool.open();
   return {
     pool,

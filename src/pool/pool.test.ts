@@ -230,7 +230,7 @@ test('a console line carries its request and its level', async () => {
 
 test('a bundle is checked in a sandbox: handlers are found, throwing and missing ones are refused', async () => {
   const found = await opened.pool.check(code, 'script', 'app/f');
-  assert.deepEqual(found.handlers, ['fetch']);
+  assert.deepEqual(found.handlers, ['fetch', 'event']);
   assert.ok((found.codeCache?.byteLength ?? 0) > 0);
   const check = (source: string, format: 'script' | 'module' = 'script'): Promise<unknown> =>
     opened.pool.check(Buffer.from(source), format, 'app/f');

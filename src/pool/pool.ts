@@ -1,7 +1,7 @@
 import { CordonError, LIMITS } from '../contract/index.ts';
 import type { Broker } from '../broker/index.ts';
 import { createRedactor } from '../capability/index.ts';
-import type { CallerContext, ServiceDirectory } from '../capability/index.ts';
+import type { CallerContext, PipeDirectory, ServiceDirectory } from '../capability/index.ts';
 import type { BundleCheck, BundleChecker, DeployedFunction, Deployment } from '../deploy/index.ts';
 import type { Evidence } from '../evidence/index.ts';
 import type {
@@ -11,15 +11,19 @@ import type {
   InstanceObserver,
   ResponseSink,
 } from '../instance/index.ts';
+import type { InspectionRoom } from '../inspection/index.ts';
 import type { ObjectStore } from '../object/index.ts';
 import type { Isolation } from '../sandbox/index.ts';
 import { AnonymousPool } from './anonymous-pool.ts';
 import { Bundles } from './bundles.ts';
 import { Callers, bindingsOf } from './callers.ts';
+import { answersRequests } from './event-places.ts';
+import type { Purpose } from './event-places.ts';
 import { FunctionPool } from './function-pool.ts';
 import type { FunctionPoolHost } from './function-pool.ts';
 import { instanceStatuses } from './instance-status.ts';
 import type { InstanceStatus } from './instance-status.ts';
+import { PooledInspectionRoom } from './inspection-room.ts';
 import { InstanceJournal } from './instance-journal.ts';
 import type { Dispatcher } from './port.ts';
 import { Stacks } from './stacks.ts';
@@ -44,6 +48,8 @@ export interface PoolOptions {
   readonly size?: number;
   /** Idle time after which an instance is retired, ms. Default `LIMITS.instanceIdleMs`. */
   readonly idleMs?: number;
+  /** Most instances at once. Default `LIMITS.instancesTotalMax`. */
+  readonly instancesMax?: number;
 }
 
 export interface PoolStatus {
@@ -51,6 +57,8 @@ export interface PoolStatus {
   readonly instances: InstanceStatus[];
   /** Requests that wait for an instance. */
   readonly requestsWaiting: number;
+  /** Runs of events that wait for one. */
+  readonly eventsWaiting: number;
 }
 
 /** All instances of this node: scales each function from nothing and back by its requests in flight. */
@@ -60,22 +68,29 @@ export class Pool implements Dispatcher, BundleChecker, FunctionPoolHost {
   readonly #stacks: Stacks;
   readonly #evidence: Evidence;
   readonly #idleMs: number;
+  readonly #instancesMax: number;
   readonly #broker: Broker | null;
   readonly #variables: NonNullable<PoolOptions['variables']>;
   readonly #confidential: NonNullable<PoolOptions['confidential']>;
   readonly #callers: Callers;
   readonly #functions = new Map<DeployedFunction, FunctionPool>();
+  readonly #inspection = new PooledInspectionRoom((memoryBytes) =>
+    this.#anonymous.take(memoryBytes, 'event'),
+  );
   readonly #reaper: NodeJS.Timeout;
   #total = 0;
-  #waiting = 0;
+  readonly #waiting: Record<Purpose, number> = { request: 0, event: 0 };
 
   constructor(options: PoolOptions) {
     const size = options.size ?? LIMITS.poolSize.value;
-    this.#anonymous = new AnonymousPool({ isolation: options.isolation, evidence: options.evidence, size });
+    const requestsWait = (): boolean => this.#waiting.request > 0;
+    const { isolation, evidence } = options;
+    this.#anonymous = new AnonymousPool({ isolation, evidence, size, requestsWait });
     this.#bundles = new Bundles(options.objects);
     this.#stacks = new Stacks(options.objects);
     this.#evidence = options.evidence;
     this.#idleMs = options.idleMs ?? LIMITS.instanceIdleMs.value;
+    this.#instancesMax = options.instancesMax ?? LIMITS.instancesTotalMax.value;
     this.#broker = options.broker ?? null;
     this.#variables = options.variables ?? (() => Promise.resolve({}));
     this.#confidential = options.confidential ?? (() => Promise.resolve([]));
@@ -87,6 +102,16 @@ export class Pool implements Dispatcher, BundleChecker, FunctionPoolHost {
   /** How functions reach each other. */
   get services(): ServiceDirectory {
     return this.#callers;
+  }
+
+  /** Who takes the events that functions send along their pipes. */
+  get pipes(): PipeDirectory {
+    return this.#callers;
+  }
+
+  /** Where uploads are looked at. */
+  get inspection(): InspectionRoom {
+    return this.#inspection;
   }
 
   /** Resolves when the first sandbox is warm. Errors: CORDON_SANDBOX_FAILED. */
@@ -140,26 +165,38 @@ export class Pool implements Dispatcher, BundleChecker, FunctionPoolHost {
 
   async status(): Promise<PoolStatus> {
     const instances = await instanceStatuses([...this.#functions.values()]);
-    return { pool: this.#anonymous.status(), instances, requestsWaiting: this.#waiting };
+    const { request, event } = this.#waiting;
+    return {
+      pool: this.#anonymous.status(),
+      instances,
+      requestsWaiting: request,
+      eventsWaiting: event,
+    };
   }
 
   close(): void {
     clearInterval(this.#reaper);
     this.#anonymous.close();
+    this.#inspection.close();
     for (const pool of this.#functions.values()) pool.close();
   }
 
   // ── for function pools ──
 
-  async start(deployment: Deployment, fn: DeployedFunction, pool: FunctionPool): Promise<Instance> {
-    if (this.#total >= LIMITS.instancesTotalMax.value && !this.#evictIdle())
+  async start(
+    deployment: Deployment,
+    fn: DeployedFunction,
+    pool: FunctionPool,
+    purpose: Purpose,
+  ): Promise<Instance> {
+    if (this.#total >= this.#instancesMax && !this.#evictIdle(purpose))
       throw new CordonError('CORDON_OVERLOADED');
     this.#total += 1;
     let instance: Instance | null = null;
     try {
       const [bytes, taken] = await Promise.all([
         this.#bundles.get(fn),
-        this.#anonymous.take(fn.spec.limits.memoryBytes),
+        this.#anonymous.take(fn.spec.limits.memoryBytes, purpose),
       ]);
       instance = taken;
       const journal = new InstanceJournal(this.#evidence, deployment, fn, instance.id);
@@ -193,14 +230,19 @@ export class Pool implements Dispatcher, BundleChecker, FunctionPoolHost {
     }
   }
 
-  enter(): boolean {
-    if (this.#waiting >= LIMITS.queueTotalMax.value) return false;
-    this.#waiting += 1;
+  enter(purpose: Purpose): boolean {
+    const { request, event } = this.#waiting;
+    const isFull =
+      purpose === 'event'
+        ? request + event >= LIMITS.eventsQueuedTotalMax.value
+        : request >= LIMITS.queueTotalMax.value;
+    if (isFull) return false;
+    this.#waiting[purpose] += 1;
     return true;
   }
 
-  leave(): void {
-    this.#waiting -= 1;
+  leave(purpose: Purpose): void {
+    this.#waiting[purpose] -= 1;
   }
 
   #poolOf(deployment: Deployment, fn: DeployedFunction): FunctionPool {
@@ -248,10 +290,14 @@ export class Pool implements Dispatcher, BundleChecker, FunctionPoolHost {
     }
   }
 
-  /** Makes room by ending the instance that has been idle the longest. False: none is idle. */
-  #evictIdle(): boolean {
+  /**
+   * Makes room by ending the instance that has been idle the longest; for events none of a function that answers
+   * requests. False: there is none.
+   */
+  #evictIdle(purpose: Purpose): boolean {
     let oldest: Instance | null = null;
-    for (const pool of this.#functions.values()) {
+    for (const [fn, pool] of this.#functions) {
+      if (purpose === 'event' && answersRequests(fn)) continue;
       for (const instance of pool.instances) {
         if (!instance.serving || instance.inFlight > 0) continue;
         if (oldest === null || instance.idleSince < oldest.idleSince) oldest = instance;

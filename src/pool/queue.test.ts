@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { queueLane } from '../events/index.ts';
+import type { EventDetail } from '../events/index.ts';
 import { openCapable, deployCode } from './capabilities.fixture.ts';
 import type { Capable } from './capabilities.fixture.ts';
 import { callIn } from './pool.fixture.ts';
+
+const PROJECT = 'default';
 
 let capable: Capable;
 before(async () => {
@@ -12,45 +16,57 @@ after(() => capable.close());
 
 let queues = 0;
 
-/** Runs code with a queue of its own; gives what it returns, and the rows that are in the queue then. */
-async function run(code: string): Promise<{ found: unknown; rows: Record<string, unknown>[] }> {
+/** Runs code with a queue of its own; gives what it returns, and the events that wait in the queue then. */
+async function run(code: string): Promise<{ found: unknown; waiting: EventDetail[] }> {
   const queue = `queue-${queues++}`;
   const prelude = `const attempt = async (work) => { try { return (await work()) ?? 'ok'; } catch (e) { return e.code ?? e.name; } };`;
   const grants = { queue: { JOBS: { queue, can: ['send' as const] } } };
   const target = deployCode({ f: { code: `${prelude} const queue = env.JOBS; ${code}`, grants } }).of('f');
   const answer = await callIn(capable.pool, target, '/');
   if (answer.error !== null) throw answer.error;
-  const rows = await capable.store.query<Record<string, unknown>>({
-    sql: 'select * from queue_messages where queue = ? order by sequence',
-    parameters: [queue],
-  });
-  return { found: JSON.parse(answer.body), rows };
+  const { log } = capable;
+  const { events } = await log.list({ project: PROJECT, lane: queueLane(queue), limit: 1_000 });
+  const waiting: EventDetail[] = [];
+  for (const { id } of events) {
+    const detail = await log.show(PROJECT, id);
+    if (detail !== null) waiting.push(detail);
+  }
+  return { found: JSON.parse(answer.body), waiting };
 }
 
 test('what was sent is durable when send resolves, in order, with its type, sender and delay', async () => {
-  const { rows } = await run(`
+  const { waiting } = await run(`
     await queue.send({ n: 1 });
     await queue.sendBatch([{ body: 'two', contentType: 'text' }, { body: new Uint8Array([3]), contentType: 'bytes', delaySeconds: 1 }, { body: [4], contentType: 'v8' }], { delaySeconds: 60 });
     return Response.json(0);`);
+  const source = '/apps/app/functions/f';
   assert.deepEqual(
-    rows.map((row) => [
-      row['content_type'],
-      row['size'],
-      row['sender'],
-      Number(row['visible_at']) - Number(row['sent_at']),
+    waiting.map(({ event: { attributes, data }, acceptedAt, at, hops }) => [
+      attributes.type,
+      attributes['datacontenttype'],
+      attributes.source,
+      Buffer.from(data ?? []).toString('latin1'),
+      at - acceptedAt,
+      hops,
     ]),
     [
-      ['json', 7, 'app/f', 0],
-      ['text', 3, 'app/f', 60_000],
-      ['bytes', 1, 'app/f', 1000],
-      ['json', 3, 'app/f', 60_000],
+      ['cordon.queue.message', 'application/json', source, '{"n":1}', 0, 1],
+      ['cordon.queue.message', 'text/plain', source, 'two', 60_000, 1],
+      ['cordon.queue.message', 'application/octet-stream', source, '\x03', 1000, 1],
+      ['cordon.queue.message', 'application/json', source, '[4]', 60_000, 1],
     ],
   );
-  assert.ok(rows.every((row) => !Buffer.from(row['body'] as Uint8Array).includes('two')));
+  const claimed = await capable.log.claim(PROJECT, waiting[0]?.lane ?? '', {
+    limit: 1,
+    bytesMax: 1,
+    leaseMs: 1_000,
+    ordered: true,
+  });
+  assert.equal(claimed[0]?.order, 'app/f');
 });
 
 test('a batch at its limits is sent, and past one of them nothing is', async () => {
-  const { found, rows } = await run(`
+  const { found, waiting } = await run(`
     const bytes = (n) => ({ body: new Uint8Array(n), contentType: 'bytes' });
     return Response.json([
       await attempt(() => queue.sendBatch(Array.from({ length: 100 }, () => bytes(1)))),
@@ -76,5 +92,5 @@ test('a batch at its limits is sent, and past one of them nothing is', async () 
     'TypeError',
     'TypeError',
   ]);
-  assert.equal(rows.length, 103);
+  assert.equal(waiting.length, 103);
 });

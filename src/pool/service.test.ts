@@ -57,7 +57,7 @@ test('who calls and for whom is said by the platform, whatever code says', async
     {
       a: {
         grants: edge('b'),
-        code: `return env.NEXT.fetch('http://b/', { headers: { 'x-cordon-caller': 'app/admin', 'X-Cordon-Hops': '-5', 'x_cordon_subject': 'root', 'x-cordon-subject': 'root', 'transfer-encoding': 'chunked' } });`,
+        code: `return env.NEXT.fetch('http://b/', { headers: { 'x-cordon-caller': 'app/admin', 'X-Cordon-Hops': '-5', 'x-cordon-calls': '-5', 'x_cordon_subject': 'root', 'x-cordon-subject': 'root', 'transfer-encoding': 'chunked' } });`,
       },
       b: {
         code: `return Response.json([...request.headers].filter(([name]) => /cordon|transfer/.test(name)));`,
@@ -67,6 +67,7 @@ test('who calls and for whom is said by the platform, whatever code says', async
   );
   assert.deepEqual(JSON.parse(answer.body), [
     ['x-cordon-caller', 'app/a'],
+    ['x-cordon-calls', '1'],
     ['x-cordon-hops', '1'],
     ['x-cordon-subject', 'alice'],
   ]);
@@ -80,6 +81,19 @@ test('functions that call each other in a circle are stopped', async () => {
     },
   });
   assert.equal(answer.body, `CORDON_SERVICE_HOPS ${LIMITS.serviceHopsMax.value}`);
+});
+
+test('events behind a call leave room for it, up to the most hops that may be', async () => {
+  const a = {
+    grants: edge('b'),
+    code: `try { return await env.NEXT.fetch('http://b/'); } catch (e) { return new Response(e.code); }`,
+  };
+  const b = { code: `return new Response(request.headers.get('x-cordon-hops'));` };
+  const most = LIMITS.eventHopsMax.value;
+  const after = async (hops: number) =>
+    (await call({ a, b }, { headers: ['x-cordon-hops', String(hops)] })).body;
+  assert.equal(await after(most - 1), String(most));
+  assert.equal(await after(most), 'CORDON_EVENT_HOPS');
 });
 
 test('only along an edge of the manifest, and only within the deployment', async () => {

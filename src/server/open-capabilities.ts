@@ -1,5 +1,6 @@
 import { Broker, Meter } from '../broker/index.ts';
 import {
+  PipeCapability,
   SecretHandles,
   ServiceCapability,
   createConnectCapability,
@@ -9,9 +10,15 @@ import {
   openStorageCapabilities,
   secretVariables,
 } from '../capability/index.ts';
-import type { CallerContext, ServiceDirectory, StorageCapabilities } from '../capability/index.ts';
+import type {
+  CallerContext,
+  PipeDirectory,
+  ServiceDirectory,
+  StorageCapabilities,
+} from '../capability/index.ts';
 import { systemClock } from '../contract/index.ts';
 import type { Closers } from './closers.ts';
+import type { OpenedEvents } from './open-events.ts';
 import type { State } from './open-state.ts';
 
 /** All that functions can be granted, and what judges and counts its use. */
@@ -25,27 +32,37 @@ export interface Capabilities {
   confidential(context: CallerContext): Promise<readonly string[]>;
 }
 
+/** Who can reach whom; the pool says it. */
+export interface Directories {
+  readonly services: ServiceDirectory;
+  readonly pipes: PipeDirectory;
+}
+
 /**
- * `services` finds functions for each other; it is asked at each call, so it may come to be later.
+ * `directories` find functions for each other; they are asked at each call, so they may come to be later.
  * `closedPorts` are those that the server itself listens on; they may become known later too.
  */
 export async function openCapabilities(
   { store, vault, secrets, streamed, evidence }: State,
-  services: () => ServiceDirectory,
+  { events, admission }: OpenedEvents,
+  directories: () => Directories,
   closedPorts: ReadonlySet<number>,
   closers: Closers,
 ): Promise<Capabilities> {
   const clock = systemClock;
   const handles = new SecretHandles();
-  const storage = await openStorageCapabilities({ store, objects: streamed, sealer: vault, clock, evidence });
+  const environment = { store, objects: streamed, sealer: vault, clock, evidence, events };
+  const storage = await openStorageCapabilities(environment, { admission });
   closers.add(() => storage.close());
   const fetch = createFetchCapability({ secrets, evidence, handles, clock, closedPorts });
   closers.add(() => fetch.close());
-  const directory: ServiceDirectory = { find: (context, name) => services().find(context, name) };
+  const services: ServiceDirectory = { find: (...given) => directories().services.find(...given) };
+  const pipes: PipeDirectory = { consumers: (...given) => directories().pipes.consumers(...given) };
   const meter = new Meter();
   const capabilities = [
     ...storage.capabilities,
-    new ServiceCapability({ directory, evidence }),
+    new ServiceCapability({ directory: services, evidence }),
+    new PipeCapability({ log: events, directory: pipes, evidence, clock }),
     fetch,
     createConnectCapability({ evidence, closedPorts }),
     createSecretCapability({ secrets, evidence }),

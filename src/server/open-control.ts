@@ -1,6 +1,8 @@
 import { systemClock } from '../contract/index.ts';
 import { createControlServer } from '../control/index.ts';
 import type { ControlServices } from '../control/index.ts';
+import { AccessSigner } from '../s3/index.ts';
+import type { Delivery } from '../delivery/index.ts';
 import type { Isolation } from '../sandbox/index.ts';
 import type { Closers } from './closers.ts';
 import { explain } from './explain.ts';
@@ -16,7 +18,9 @@ export interface ControlFacts {
   /** Milliseconds since the epoch. */
   readonly startedAt: number;
   readonly gatewayUrl: string;
+  readonly s3Url: string;
   readonly isolation: Isolation;
+  readonly delivery: Delivery;
 }
 
 /** Opens the control API on its own listener, which no function can reach. Errors: CORDON_PORT_TAKEN. */
@@ -26,8 +30,8 @@ export async function openControl(
   functions: Functions,
   closers: Closers,
 ): Promise<{ readonly url: string }> {
-  const { deployer, catalogue, pool, keys, apiKeys, meter, closedPorts } = functions;
-  const { gatewayUrl, address } = facts;
+  const { deployer, catalogue, pool, keys, apiKeys, accessKeys, events, meter, closedPorts } = functions;
+  const { gatewayUrl, s3Url, address } = facts;
   const routes = () => functions.releases.routes;
   const parts = { ...functions, routes, now: () => systemClock.now() };
   const control = createControlServer({
@@ -39,6 +43,10 @@ export async function openControl(
       secrets,
       keys,
       apiKeys,
+      accessKeys,
+      accessSigner: new AccessSigner({ keys: accessKeys, endpoint: () => s3Url, clock: systemClock }),
+      events,
+      rejectedObjects: functions.storage.rejected,
       gatewayUrl,
       observed: (app) => meter.observed(app),
       findRoute: (method, host, path) => findRoute(routes(), method, host, path),

@@ -4,13 +4,17 @@ import { LIMITS, systemClock } from '../contract/index.ts';
 import { KeyRotation, PROJECT } from '../control/index.ts';
 import { Catalogue, createDeployer, deploymentPlaces, stagingFolderFor } from '../deploy/index.ts';
 import type { Deployer, GrantGateOptions } from '../deploy/index.ts';
+import { SourceTable, eventPlaces } from '../events/index.ts';
+import type { EventLog } from '../events/index.ts';
 import { evidencePlaces, type Evidence } from '../evidence/index.ts';
 import { compileRoutes, findConflicts } from '../gateway/index.ts';
 import type { RouteGuards } from '../gateway/index.ts';
+import { AccessKeyStore } from '../identity/index.ts';
 import { Pool } from '../pool/index.ts';
 import type { Isolation } from '../sandbox/index.ts';
 import type { Closers } from './closers.ts';
 import { openCapabilities } from './open-capabilities.ts';
+import { openEvents } from './open-events.ts';
 import { openGuards } from './open-guards.ts';
 import type { OpenedGuards } from './open-guards.ts';
 import type { State } from './open-state.ts';
@@ -25,6 +29,9 @@ export interface Functions extends OpenedGuards {
   readonly deployer: Deployer;
   readonly keys: KeyRotation;
   readonly meter: Meter;
+  readonly events: EventLog;
+  readonly storage: StorageCapabilities;
+  readonly accessKeys: AccessKeyStore;
   /** Ports that functions reach by no grant: those of the server itself. They may become known later. */
   readonly closedPorts: Set<number>;
 }
@@ -38,11 +45,16 @@ export async function openFunctions(
 ): Promise<Functions> {
   const { store, objects, evidence } = state;
   const closedPorts = new Set<number>();
-  const services = (): Pool['services'] => pool.services;
-  const capabilities = await openCapabilities(state, services, closedPorts, closers);
+  let releases: Releases | null = null;
+  const opened = await openEvents(
+    state,
+    { sources: () => releases?.sources ?? SourceTable.EMPTY, room: () => pool.inspection },
+    closers,
+  );
+  const capabilities = await openCapabilities(state, opened, () => pool, closedPorts, closers);
   const { meter, storage, ...serving } = capabilities;
   const size = poolSize ?? LIMITS.poolSize.value;
-  const pool = new Pool({ isolation, objects, evidence, ...serving, project: PROJECT, size });
+  const pool: Pool = new Pool({ isolation, objects, evidence, ...serving, project: PROJECT, size });
   closers.add(() => pool.close());
   const warm = pool.open();
   warm.catch(() => undefined);
@@ -51,11 +63,15 @@ export async function openFunctions(
   const catalogue = await Catalogue.open({ store, sealer: state.sealer, findConflicts, clock: systemClock });
   const guarding = await openGuards(state, storage, closers);
   const { guards } = guarding;
-  const releases = new Releases(catalogue, pool, guards, compileRoutes);
+  releases = new Releases(catalogue, pool, guards, compileRoutes);
   const deployer = await openDeployer(state, catalogue, pool, guards, isolation.confines, closers);
-  const keys = openKeys(state, storage, closers);
+  const accessKeys = await AccessKeyStore.open({ store, vault: state.vault, clock: systemClock });
+  closers.add(() => accessKeys.close());
+  const keys = openKeys(state, storage, accessKeys, closers);
   await warm;
-  return { pool, catalogue, releases, deployer, keys, meter, closedPorts, ...guarding };
+  const { events } = opened;
+  const parts = { pool, catalogue, releases, deployer, keys, meter, events, storage, accessKeys };
+  return { ...parts, closedPorts, ...guarding };
 }
 
 async function openDeployer(
@@ -85,12 +101,19 @@ async function openDeployer(
 }
 
 /** The rotation of keys, over everything that is kept sealed. */
-function openKeys(state: State, storage: StorageCapabilities, closers: Closers): KeyRotation {
+function openKeys(
+  state: State,
+  storage: StorageCapabilities,
+  accessKeys: AccessKeyStore,
+  closers: Closers,
+): KeyRotation {
   const { store, vault } = state;
   const places = [
     state.secrets.place,
     state.objects.place,
     ...storage.sealedPlaces(vault),
+    accessKeys.place,
+    ...eventPlaces(store, vault, PROJECT),
     ...evidencePlaces(store, vault, PROJECT),
     ...deploymentPlaces(store, vault, PROJECT),
   ];

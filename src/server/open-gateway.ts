@@ -1,5 +1,5 @@
 import { systemClock } from '../contract/index.ts';
-import { verifyToken } from '../control/index.ts';
+import { PROJECT, verifyToken } from '../control/index.ts';
 import { createGateway } from '../gateway/index.ts';
 import type { Closers } from './closers.ts';
 import type { Functions } from './open-functions.ts';
@@ -18,7 +18,7 @@ export interface OpenGateway {
 export async function openGateway(
   options: ServerOptions,
   { store, evidence, folder, sealer }: State,
-  { pool, catalogue, releases, guards, closedPorts }: Functions,
+  { pool, catalogue, releases, guards, events, closedPorts }: Functions,
   closers: Closers,
 ): Promise<OpenGateway> {
   const chosen = options.transport ?? PLAIN_TRANSPORT;
@@ -32,7 +32,9 @@ export async function openGateway(
     apps: () => catalogue.apps(),
   });
   const gateway = createGateway({
+    project: PROJECT,
     dispatcher: pool,
+    events,
     routes: () => releases.routes,
     evidence,
     guards,

@@ -1,4 +1,5 @@
 import type { Catalogue, DeployedFunction, Deployment } from '../deploy/index.ts';
+import { SourceTable } from '../events/index.ts';
 import type { AppRoutes, RouteGuards, RouteTable } from '../gateway/index.ts';
 import type { Pool } from '../pool/index.ts';
 
@@ -11,7 +12,9 @@ export class Releases {
   readonly #pool: Pool;
   readonly #guards: RouteGuards;
   readonly #compile: (apps: readonly AppRoutes[]) => RouteTable;
+  readonly #listeners: (() => void)[] = [];
   #routes: RouteTable;
+  #sources: SourceTable;
 
   constructor(
     catalogue: Catalogue,
@@ -24,6 +27,7 @@ export class Releases {
     this.#pool = pool;
     this.#compile = compile;
     this.#routes = compile(catalogue.apps());
+    this.#sources = sourcesOf(catalogue.apps());
     guards.retain(servedOf(catalogue.apps()));
     catalogue.onChange(() => this.#changed());
   }
@@ -33,9 +37,20 @@ export class Releases {
     return this.#routes;
   }
 
+  /** What sets functions off besides requests, of the live deployments. */
+  get sources(): SourceTable {
+    return this.#sources;
+  }
+
+  /** Calls back after each change of what is served. */
+  onChange(listener: () => void): void {
+    this.#listeners.push(listener);
+  }
+
   #changed(): void {
     const apps = this.#catalogue.apps();
     this.#routes = this.#compile(apps);
+    this.#sources = sourcesOf(apps);
     const served = new Map<DeployedFunction, Deployment>();
     for (const { live, canary } of apps) {
       for (const deployment of canary === null ? [live] : [live, canary]) {
@@ -44,7 +59,12 @@ export class Releases {
     }
     this.#pool.succeed(served);
     this.#guards.retain(servedOf(apps));
+    for (const listener of this.#listeners) listener();
   }
+}
+
+function sourcesOf(apps: readonly AppRoutes[]): SourceTable {
+  return SourceTable.of(apps.map(({ live }) => live.manifest));
 }
 
 /** The deployments that are served, live ones first. */

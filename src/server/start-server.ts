@@ -2,9 +2,11 @@ import { systemClock } from '../contract/index.ts';
 import { Closers } from './closers.ts';
 import { openFirstToken } from './first-token.ts';
 import { openControl } from './open-control.ts';
+import { openDelivery } from './open-delivery.ts';
 import { openFunctions } from './open-functions.ts';
 import { openGateway } from './open-gateway.ts';
 import { prepareIsolation } from './open-isolation.ts';
+import { openS3 } from './open-s3.ts';
 import { openState } from './open-state.ts';
 import type { ServerTransport } from './open-transport.ts';
 
@@ -13,6 +15,8 @@ export interface ServerOptions {
   readonly gateway: { readonly host: string; readonly port: number };
   /** Loopback only. */
   readonly control: { readonly host: string; readonly port: number };
+  /** The endpoint for clients of S3, on the address of the gateway; pages of `origins` may use it. */
+  readonly s3: { readonly port: number; readonly origins: readonly string[] };
   /** Starts without a sandbox. For development; recorded as a security event. */
   readonly unsafeNoSandbox: boolean;
   /** Anonymous sandboxes kept warm. Default `LIMITS.poolSize`. */
@@ -24,6 +28,7 @@ export interface ServerOptions {
 export interface RunningServer {
   readonly gatewayUrl: string;
   readonly controlUrl: string;
+  readonly s3Url: string;
   /** Not null until somebody had it once, which `firstTokenKept` says. */
   readonly firstToken: string | null;
   firstTokenKept(): void;
@@ -63,8 +68,10 @@ async function compose(options: ServerOptions, closers: Closers): Promise<Runnin
   const isolation = await isolating;
   const functions = await openFunctions(state, isolation, options.poolSize, closers);
   const gateway = await openGateway(options, state, functions, closers);
+  const s3 = await openS3(options, state, functions, gateway, closers);
+  const delivery = await openDelivery(state, functions, closers);
   const control = await openControl(
-    { address: options.control, startedAt, gatewayUrl: gateway.url, isolation },
+    { address: options.control, startedAt, gatewayUrl: gateway.url, s3Url: s3.url, isolation, delivery },
     state,
     functions,
     closers,
@@ -75,6 +82,7 @@ async function compose(options: ServerOptions, closers: Closers): Promise<Runnin
   return {
     gatewayUrl: gateway.url,
     controlUrl: control.url,
+    s3Url: s3.url,
     firstToken: first.token,
     firstTokenKept: () => first.kept(),
     isolation: isolation.name,

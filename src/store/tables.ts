@@ -1,4 +1,5 @@
 import type { Generated } from 'kysely';
+import type { EventKeysTable, EventSigningKeysTable, EventsTable } from './event-tables.ts';
 
 /** Immutable versions of apps. */
 interface DeploymentsTable {
@@ -155,23 +156,6 @@ interface ReleasedObjectsTable {
   readonly object: string;
 }
 
-interface QueueMessagesTable {
-  readonly sequence: Generated<number>;
-  readonly project: string;
-  readonly queue: string;
-  readonly id: string;
-  /** Sealed. */
-  readonly body: Uint8Array;
-  readonly content_type: 'json' | 'text' | 'bytes';
-  /** Bytes of plaintext. */
-  readonly size: number;
-  readonly sent_at: number;
-  /** When it may be delivered. */
-  readonly visible_at: number;
-  /** `app/function`. */
-  readonly sender: string;
-}
-
 interface SecretsTable {
   readonly project: string;
   readonly name: string;
@@ -210,6 +194,77 @@ interface ApiKeysTable {
   readonly used_at: number | null;
 }
 
+/** Uploads of objects in parts that are not put together yet. */
+interface MultipartUploadsTable {
+  /** Random. */
+  readonly id: string;
+  readonly project: string;
+  readonly bucket: string;
+  readonly key: string;
+  /** JSON of the metadata and the checksum that the object is to have, sealed. */
+  readonly detail: Uint8Array;
+  readonly created_at: number;
+}
+
+/** Their parts; columns as in `KvTable`. */
+interface MultipartPartsTable {
+  readonly project: string;
+  readonly upload: string;
+  /** From 1. */
+  readonly number: number;
+  readonly version: string;
+  readonly value: Uint8Array | null;
+  readonly object: string | null;
+  readonly size: number;
+  /** JSON of the etag and the checksum, sealed. */
+  readonly detail: Uint8Array;
+  readonly uploaded_at: number;
+}
+
+/** How far the schedule of each function was kept. */
+interface SchedulesTable {
+  readonly project: string;
+  /** Lane of its ticks. */
+  readonly lane: string;
+  /** Time of the last tick that was kept or passed over; at first when it began. */
+  readonly last_at: number;
+  readonly started_at: number;
+}
+
+/** Objects that were not let into their bucket; columns as in `BucketObjectsTable`, sealed at the same places. */
+interface RejectedObjectsTable {
+  /** Orders by time. */
+  readonly id: string;
+  readonly project: string;
+  readonly bucket: string;
+  readonly key: string;
+  readonly version: string;
+  readonly value: Uint8Array | null;
+  readonly object: string | null;
+  readonly size: number;
+  /** As of an object in its bucket, with what was found. */
+  readonly detail: Uint8Array;
+  /** Why, as a stable word. */
+  readonly reason: string;
+  /** Who put it there. */
+  readonly actor: string;
+  readonly rejected_at: number;
+}
+
+/** Keys with which clients of S3 sign. */
+interface AccessKeysTable {
+  readonly id: string;
+  readonly project: string;
+  readonly name: string;
+  /** Sealed. */
+  readonly secret: Uint8Array;
+  /** JSON of the buckets, the prefix and the operations. */
+  readonly scope: string;
+  readonly created_at: number;
+  readonly expires_at: number | null;
+  readonly used_at: number | null;
+}
+
 /** Which migrations were applied. */
 interface MigrationsTable {
   readonly number: number;
@@ -232,9 +287,16 @@ export interface Tables {
   readonly kv: KvTable;
   readonly bucket_objects: BucketObjectsTable;
   readonly released_objects: ReleasedObjectsTable;
-  readonly queue_messages: QueueMessagesTable;
+  readonly events: EventsTable;
+  readonly event_keys: EventKeysTable;
+  readonly event_signing_keys: EventSigningKeysTable;
   readonly secrets: SecretsTable;
   readonly ended_sessions: EndedSessionsTable;
   readonly api_keys: ApiKeysTable;
+  readonly multipart_uploads: MultipartUploadsTable;
+  readonly multipart_parts: MultipartPartsTable;
+  readonly schedules: SchedulesTable;
+  readonly rejected_objects: RejectedObjectsTable;
+  readonly access_keys: AccessKeysTable;
   readonly migrations: MigrationsTable;
 }

@@ -22,12 +22,14 @@ export class Entrance {
   readonly readsProxyHeader: boolean;
   readonly #tls: TlsOptions | null;
   readonly #limits: TransportLimits;
+  readonly #protocols: readonly string[];
   #inFlight = 0;
 
   /** Errors: CORDON_USAGE. */
   constructor(options: TransportOptions = { tls: null, proxy: null }) {
     this.#tls = options.tls;
     this.#limits = { ...defaultLimits(), ...options.limits };
+    this.#protocols = options.protocols ?? ALPN;
     const { proxy } = options;
     this.proxies =
       proxy === null ? NO_PROXIES : new TrustedProxies(proxy.trusted, this.#limits.forwardedHopsMax);
@@ -98,7 +100,7 @@ export class Entrance {
       secureContext: tls.certificates.contextFor(null, asksClient),
       ALPNCallback: ({ servername, protocols }) => {
         if (protocols.length !== 1 || protocols[0] !== ACME_ALPN) {
-          return ALPN.find((known) => protocols.includes(known));
+          return this.#protocols.find((known) => protocols.includes(known));
         }
         challenge = tls.certificates.challengeFor(servername);
         return challenge === null ? undefined : ACME_ALPN;

@@ -6,6 +6,8 @@ export interface TransportOptions {
   readonly tls: TlsOptions | null;
   /** Null: no proxy is trusted. */
   readonly proxy: ProxyOptions | null;
+  /** What is offered in handshakes, in the order in which it is preferred. Default: HTTP/2, then HTTP/1.1. */
+  readonly protocols?: readonly string[];
   /** Default: `LIMITS`. */
   readonly limits?: Partial<TransportLimits>;
 }

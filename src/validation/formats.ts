@@ -1,5 +1,5 @@
 import ajvFormats from 'ajv-formats/dist/formats.js';
-import { charge } from './meter.ts';
+import { charge, resetMeter } from './meter.ts';
 
 /**
  * Formats of text that are checked, with the longest text of each in UTF-16 units. The bound keeps their
@@ -35,6 +35,14 @@ export const FORMATS: ReadonlyMap<string, Format> = new Map<string, Format>([
 /** True for formats that are about text, so that a schema with one is about text. */
 export function isTextFormat(name: unknown): boolean {
   return typeof name === 'string' && Object.hasOwn(TEXT_FORMATS, name);
+}
+
+/** Whether a text is a URI reference (RFC 3986), or a date with time and offset (RFC 3339); at most 2,048 and 64 characters. */
+export function isText(format: 'uri-reference' | 'date-time', text: string): boolean {
+  // It is no part of the check of a schema, and has the steps of one of its own.
+  resetMeter();
+  const check = FORMATS.get(format);
+  return typeof check === 'function' && check(text);
 }
 
 function bounded(name: string, max: number): (text: string) => boolean {

@@ -12,3 +12,8 @@ export { openApiOf } from './openapi/openapi-of.ts';
 export type { OpenApiOptions } from './openapi/openapi-of.ts';
 export { appFromOpenApi } from './openapi/app-from-openapi.ts';
 export type { ImportedApp, ImportOptions, ImportRemark } from './openapi/app-from-openapi.ts';
+export { isJson, parseContentType } from './content-type.ts';
+export type { ContentType } from './content-type.ts';
+export { isText } from './formats.ts';
+export { parseStrictJson } from './strict-json.ts';
+export type { JsonFault, JsonLimits, StrictJson } from './strict-json.ts';

@@ -206,6 +206,8 @@ test('a server that is killed while it starts for the first time starts after th
         '0',
         '--control-port',
         '0',
+        '--s3-port',
+        '0',
       ]);
       const exited = new Promise((resolve) => child.once('exit', resolve));
       await pause(random(60, 700));

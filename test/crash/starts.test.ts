@@ -51,7 +51,8 @@ async function up(home: Home, data: string, ...options: readonly string[]): Prom
   };
 }
 
-const FREE = ['--port', '0', '--control-port', '0'] as const;
+const LISTENERS = ['--port', '--control-port', '--s3-port'] as const;
+const FREE = LISTENERS.flatMap((listener) => [listener, '0']);
 
 /** It says why, in one typed error, without a trace, and leaves no process. */
 async function assertRefused(home: Home, result: Refusal, code: string, exitCode = 1): Promise<string> {
@@ -95,18 +96,18 @@ async function assertStarts(home: Home): Promise<void> {
   }
 }
 
-for (const listener of ['--port', '--control-port']) {
+for (const listener of LISTENERS) {
   test(`a ${listener} that is taken is refused, and the first start after it still shows the token`, () =>
     withHome(async (home) => {
-      const other = createServer();
-      await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
-      const { port } = other.address() as AddressInfo;
-      const free = listener === '--port' ? ['--control-port', '0'] : ['--port', '0'];
+      const taken = createServer();
+      await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
+      const { port } = taken.address() as AddressInfo;
+      const free = LISTENERS.flatMap((other) => (other === listener ? [] : [other, '0']));
       try {
         const result = await up(home, home.dataDirectory, listener, String(port), ...free);
         assert.match(await assertRefused(home, result, 'CORDON_PORT_TAKEN'), new RegExp(String(port)));
       } finally {
-        other.close();
+        taken.close();
       }
       await assertStarts(home);
     }));

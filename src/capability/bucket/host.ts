@@ -6,6 +6,7 @@ import type { StorageEnvironment } from '../environment.ts';
 import { explainTo } from '../explain.ts';
 import { decideKeyed, grantOf, resourceNameFor } from '../grant.ts';
 import { keyProblem, readArguments, textsOf } from '../keys.ts';
+import { recordLoop } from '../loops.ts';
 import type { CallerContext, Capability, Decision } from '../port.ts';
 import { serveSession } from '../session.ts';
 import type { CallSession } from '../session.ts';
@@ -15,7 +16,7 @@ import type { Conditional, GetAnswer, ListAnswer, ObjectAnswer, RequestedRange }
 import { Digests } from './digests.ts';
 import { listObjects } from './listing.ts';
 import { BucketObjects } from './objects.ts';
-import type { BucketPlace, Guard, StoredObject } from './objects.ts';
+import type { BucketPlace, Guard, InspectedBuckets, StoredObject } from './objects.ts';
 
 const READ_ATTEMPTS_MAX = 3;
 
@@ -25,9 +26,18 @@ export class BucketCapability implements Capability {
   readonly #environment: StorageEnvironment;
   readonly #objects: BucketObjects;
 
-  constructor(environment: StorageEnvironment, contents: Contents) {
+  constructor(
+    environment: StorageEnvironment,
+    contents: Contents,
+    inspection: InspectedBuckets | null = null,
+  ) {
     this.#environment = environment;
-    this.#objects = new BucketObjects(environment, contents);
+    this.#objects = new BucketObjects(environment, contents, inspection);
+  }
+
+  /** The same objects, for the host's own doors to them. */
+  get objects(): BucketObjects {
+    return this.#objects;
   }
 
   decide({ grants }: CallerContext, { binding, operation, args }: GuestCall): Decision {
@@ -60,7 +70,7 @@ export class BucketCapability implements Capability {
           return session.answer(stored === null ? null : answerOf(stored));
         }
         case 'put':
-          return this.#put(project, bucket, call.args, session);
+          return this.#put(context, bucket, call, session);
         case 'delete': {
           const { keys } = readArguments(deleteArguments, 'delete objects', call.args);
           await this.#objects.delete(project, bucket, keys.map(checkKey));
@@ -92,8 +102,9 @@ export class BucketCapability implements Capability {
     }
   }
 
-  async #put(project: string, bucket: string, args: unknown, session: CallSession): Promise<void> {
-    const parsed = readArguments(putArguments, 'put an object', args);
+  async #put(context: CallerContext, bucket: string, call: GuestCall, session: CallSession): Promise<void> {
+    const { project } = context;
+    const parsed = readArguments(putArguments, 'put an object', call.args);
     const place: BucketPlace = { project, bucket, key: checkKey(parsed.key) };
     const { httpMetadata = {}, customMetadata = {}, onlyIf } = parsed;
     checkMetadata({ httpMetadata, customMetadata });
@@ -102,8 +113,10 @@ export class BucketCapability implements Capability {
     if (guard !== null && !guard(await this.#objects.head(place))) return session.answer(null);
     const digests = new Digests(parsed.checksums ?? {});
     const bytesMax = LIMITS.bucketObjectBytesMax.value;
-    const stored = await this.#objects.put(place, session, {
+    const origin = { hops: call.hops + 1, actor: `${context.app}/${context.function}` };
+    const putting = this.#objects.put(place, session, {
       guard,
+      origin,
       bytesMax,
       tooLarge: () =>
         new CordonError(
@@ -115,6 +128,11 @@ export class BucketCapability implements Capability {
         const checksums = digests.verify();
         return { etag: checksums.md5, checksums, httpMetadata, customMetadata };
       },
+    });
+    const stored = await putting.catch((thrown: unknown) => {
+      if (thrown instanceof CordonError && thrown.code === 'CORDON_EVENT_HOPS')
+        recordLoop(this.#environment.evidence, context, call, origin.hops);
+      throw thrown;
     });
     session.answer(stored === null ? null : answerOf(stored));
   }
@@ -159,7 +177,8 @@ function stateOf({ detail, uploaded }: StoredObject): { readonly etag: string; r
 }
 
 function answerOf({ key, version, content, detail, uploaded }: StoredObject): ObjectAnswer {
-  return { key, version, size: content.size, uploaded, ...detail };
+  const { etag, checksums, httpMetadata, customMetadata } = detail;
+  return { key, version, size: content.size, uploaded, etag, checksums, httpMetadata, customMetadata };
 }
 
 /** The part of an object that is asked for, cut to its size. Errors: CORDON_BUCKET_RANGE_INVALID. */

@@ -6,6 +6,8 @@ import { newVersion } from '../contents.ts';
 import type { Content, Contents, ContentPlace, TakeOptions } from '../contents.ts';
 import type { StorageEnvironment } from '../environment.ts';
 import { rangeOfPrefix } from '../keys.ts';
+import type { Admission, BucketAdmission, BytesBound, NewObject, ObjectOrigin } from './admission.ts';
+import type { RejectedObjects } from './rejected.ts';
 import type { ChecksumName, HttpMetadata } from './contract.ts';
 
 type Row = Tables['bucket_objects'];
@@ -17,6 +19,15 @@ export interface BucketPlace {
   readonly key: string;
 }
 
+/** The checksum of an object as S3 has it, which its client chose. */
+export interface TransferChecksum {
+  readonly algorithm: 'CRC32' | 'CRC32C' | 'CRC64NVME' | 'SHA1' | 'SHA256';
+  /** Base64; of a composite one with `-` and the number of its parts. */
+  readonly value: string;
+  /** Over the bytes, or over the checksums of the parts. */
+  readonly type: 'full' | 'composite';
+}
+
 /** What is sealed beside the bytes. */
 export interface ObjectDetail {
   readonly etag: string;
@@ -24,6 +35,7 @@ export interface ObjectDetail {
   readonly checksums: Readonly<Partial<Record<ChecksumName, string>>>;
   readonly httpMetadata: HttpMetadata;
   readonly customMetadata: Readonly<Record<string, string>>;
+  readonly transferChecksum?: TransferChecksum;
 }
 
 /** An object as it is stored. */
@@ -49,10 +61,17 @@ export type Guard = (current: StoredObject | null) => boolean;
 export class BucketObjects {
   readonly #environment: StorageEnvironment;
   readonly #contents: Contents;
+  readonly #inspection: InspectedBuckets | null;
 
-  constructor(environment: StorageEnvironment, contents: Contents) {
+  /** `inspection` null: everything goes in as it comes. */
+  constructor(
+    environment: StorageEnvironment,
+    contents: Contents,
+    inspection: InspectedBuckets | null = null,
+  ) {
     this.#environment = environment;
     this.#contents = contents;
+    this.#inspection = inspection;
   }
 
   async head({ project, bucket, key }: BucketPlace): Promise<StoredObject | null> {
@@ -79,27 +98,43 @@ export class BucketObjects {
 
   /**
    * Stores what comes, whole or not at all; null when `guard` says no to what is there at that moment.
-   * `detail` is asked when all bytes have passed and may throw.
+   * `detail` is asked when all bytes have passed and may throw. Errors: those of the admission too.
    */
   async put(
     place: BucketPlace,
     body: AsyncIterable<Uint8Array>,
-    options: TakeOptions & { readonly guard: Guard | null; readonly detail: () => ObjectDetail },
+    options: PutOptions,
   ): Promise<StoredObject | null> {
+    const { guard, detail, origin = OUTSIDE } = options;
+    const bound = this.#inspection?.admission.expect(place, origin) ?? null;
     const version = newVersion();
-    const content = await this.#contents.take(sealedAt(place, version), body, options);
+    const content = await this.#contents.take(sealedAt(place, version), body, boundedBy(bound, options));
+    let admission: Admission | null = null;
+    let isAside = false;
     try {
       const uploaded = this.#environment.clock.now();
-      const stored = { key: place.key, version, content, detail: options.detail(), uploaded };
-      const written = await this.#write(place, stored, options.guard);
-      if (written) {
+      const stored = { key: place.key, version, content, detail: detail(), uploaded };
+      admission =
+        (await this.#inspection?.admission.admit(place, this.#newObject(place, stored), origin)) ?? null;
+      if (admission?.kind === 'reject') {
+        const { reason, note, error } = admission;
+        isAside =
+          (await this.#inspection?.rejected.keep(place, stored, { reason, note, actor: origin.actor })) ??
+          false;
+        throw error;
+      }
+      const changes = await this.#write(place, stored, guard, admission?.writes ?? []);
+      if (changes !== null) {
+        admission?.committed(changes);
         await this.#contents.keep(content);
         return stored;
       }
     } catch (thrown) {
-      await this.#contents.drop(content);
+      if (admission?.kind === 'pass') admission.failed();
+      if (!isAside) await this.#contents.drop(content);
       throw thrown;
     }
+    admission?.failed();
     await this.#contents.drop(content);
     return null;
   }
@@ -142,13 +177,41 @@ export class BucketObjects {
     return this.#objectOf(project, bucket, { ...row, project, bucket, value: null, object: null });
   }
 
-  async #write(place: BucketPlace, stored: StoredObject, guard: Guard | null): Promise<boolean> {
+  #newObject(place: BucketPlace, stored: StoredObject): NewObject {
+    const { version, detail, content } = stored;
+    const open = async function* (
+      this: BucketObjects,
+      start: number,
+      end: number,
+    ): AsyncGenerator<Uint8Array> {
+      if (start < end) yield* await this.open(place, stored, { start, end });
+    }.bind(this);
+    return {
+      version,
+      detail,
+      size: content.size,
+      stream: () => open(0, content.size),
+      async read(start, end) {
+        const pieces: Uint8Array[] = [];
+        for await (const piece of open(start, Math.min(end, content.size)))
+          pieces.push(Uint8Array.from(piece));
+        return Buffer.concat(pieces);
+      },
+    };
+  }
+
+  /** The rows that `more` changed, which become durable with it; null: the guard says no. */
+  async #write(
+    place: BucketPlace,
+    stored: StoredObject,
+    guard: Guard | null,
+    more: readonly Write[],
+  ): Promise<readonly number[] | null> {
     for (let attempt = 1; ; attempt += 1) {
       const current = guard === null ? null : await this.head(place);
-      if (guard?.(current) === false) return false;
+      if (guard?.(current) === false) return null;
       try {
-        await this.#commit(place, stored, guard === null ? 'any' : (current?.version ?? 'none'));
-        return true;
+        return await this.#commit(place, stored, guard === null ? 'any' : (current?.version ?? 'none'), more);
       } catch (thrown) {
         const overtaken = thrown instanceof CordonError && thrown.code === 'CORDON_STORE_CONFLICT';
         if (!overtaken || attempt >= LIMITS.bucketWriteAttemptsMax.value) throw thrown;
@@ -161,7 +224,8 @@ export class BucketObjects {
     place: BucketPlace,
     stored: StoredObject,
     expected: 'any' | 'none' | (string & {}),
-  ): Promise<void> {
+    more: readonly Write[],
+  ): Promise<readonly number[]> {
     const { project, bucket, key } = place;
     const { version, content, uploaded } = stored;
     const { value, object, size } = content;
@@ -192,11 +256,13 @@ export class BucketObjects {
           .compile(),
         changes: 1,
       };
-    const [released] = await this.#environment.store.commit([
+    const [released, , ...changes] = await this.#environment.store.commit([
       this.#contents.release('bucket_objects', { project, bucket, key }),
       write,
+      ...more,
     ]);
     if (released !== 0) this.#contents.collect();
+    return changes;
   }
 
   async #objectOf(project: string, bucket: string, row: Row): Promise<StoredObject> {
@@ -212,6 +278,27 @@ export class BucketObjects {
   #db(): ReturnType<typeof queryBuilder> {
     return queryBuilder(this.#environment.store.dialect);
   }
+}
+
+/** What new objects have to pass, and where those go that do not. */
+export interface InspectedBuckets {
+  readonly admission: BucketAdmission;
+  readonly rejected: RejectedObjects;
+}
+
+export interface PutOptions extends TakeOptions {
+  readonly guard: Guard | null;
+  readonly detail: () => ObjectDetail;
+  /** Default: somebody outside. */
+  readonly origin?: ObjectOrigin;
+}
+
+const OUTSIDE: ObjectOrigin = { hops: 0, actor: '' };
+
+/** The tighter bound of the two, with its error. */
+function boundedBy(bound: BytesBound | null, options: PutOptions): TakeOptions {
+  if (bound === null || bound.bytesMax >= options.bytesMax) return options;
+  return { ...options, bytesMax: bound.bytesMax, tooLarge: () => bound.tooLarge() };
 }
 
 export type BareRow = Pick<Row, 'key' | 'version' | 'size' | 'detail' | 'uploaded_at'>;

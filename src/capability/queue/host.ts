@@ -1,16 +1,15 @@
-import { CordonError, LIMITS } from '../../contract/index.ts';
+import { CordonError, LIMITS, newId } from '../../contract/index.ts';
+import { queueLane } from '../../events/index.ts';
+import type { NewEvent } from '../../events/index.ts';
 import type { CallHandler, CallReply, GuestCall } from '../../instance/index.ts';
-import { queryBuilder } from '../../store/index.ts';
-import type { Write } from '../../store/index.ts';
-import { placeOf } from '../../vault/index.ts';
-import { newVersion } from '../contents.ts';
 import type { StorageEnvironment } from '../environment.ts';
 import { explainTo } from '../explain.ts';
 import { allow, deny, grantOf, resourceNameFor, unknownOperation } from '../grant.ts';
 import { readArguments } from '../keys.ts';
+import { recordLoop } from '../loops.ts';
 import type { CallerContext, Capability, Decision } from '../port.ts';
 import { serveSession } from '../session.ts';
-import { sendArguments } from './contract.ts';
+import { DATA_TYPES, MESSAGE_TYPE, sendArguments } from './contract.ts';
 import type { MessageHead } from './contract.ts';
 
 const BATCH_BYTES_MAX = LIMITS.queueBatchBytesMax.value;
@@ -38,56 +37,62 @@ export class QueueCapability implements Capability {
   serve(context: CallerContext, call: GuestCall, reply: CallReply): CallHandler {
     const grant = grantOf(context.grants.queue, call.binding);
     if (grant === null) throw new CordonError('CORDON_INTERNAL', 'A call was served that was not allowed.');
-    const explain = explainTo(this.#environment.evidence, context, call);
+    const { evidence, events } = this.#environment;
+    const explain = explainTo(evidence, context, call);
     return serveSession(reply, explain, async (session) => {
       const { messages } = readArguments(sendArguments, 'send', call.args);
       checkSizes(messages);
+      const hops = call.hops + 1;
+      if (hops > LIMITS.eventHopsMax.value) {
+        recordLoop(evidence, context, call, hops);
+        throw new CordonError('CORDON_EVENT_HOPS');
+      }
       const bodies = await session.collect(BATCH_BYTES_MAX, tooManyBytes);
-      await this.#send(context, grant.queue, messages, bodies);
+      await events.accept(this.#eventsOf(context, call, grant.queue, messages, bodies));
       session.answer(null);
     });
   }
 
-  async #send(
+  /** Events of the queue's lane, in the order in which they were sent. */
+  #eventsOf(
     context: CallerContext,
+    call: GuestCall,
     queue: string,
     messages: readonly MessageHead[],
     bodies: Uint8Array,
-  ): Promise<void> {
-    const { store, sealer, clock } = this.#environment;
-    const { project } = context;
-    const now = clock.now();
-    const writes: Write[] = [];
+  ): NewEvent[] {
+    const { project, app, function: fn } = context;
+    const time = new Date(this.#environment.clock.now()).toISOString();
+    const lane = queueLane(queue);
     let offset = 0;
-    for (const { contentType, bytes, delaySeconds = 0 } of messages) {
-      const id = newVersion();
-      const body = await sealer.seal(project, queuePlace(queue, id), bodies.subarray(offset, offset + bytes));
+    const events = messages.map(({ contentType, bytes, delaySeconds = 0 }): NewEvent => {
+      const data = bodies.subarray(offset, offset + bytes);
       offset += bytes;
-      const row = {
+      const attributes = {
+        specversion: '1.0',
+        id: newId('evt'),
+        source: `/apps/${app}/functions/${fn}`,
+        type: MESSAGE_TYPE,
+        time,
+        datacontenttype: DATA_TYPES[contentType],
+      } as const;
+      return {
         project,
-        queue,
-        id,
-        body,
-        content_type: contentType,
-        size: bytes,
-        sent_at: now,
-        visible_at: now + Math.round(delaySeconds * SECOND_MS),
-        sender: `${context.app}/${context.function}`,
+        lane,
+        event: { attributes, data },
+        key: null,
+        order: `${app}/${fn}`,
+        hops: call.hops + 1,
+        delayMs: Math.round(delaySeconds * SECOND_MS),
       };
-      writes.push(queryBuilder(store.dialect).insertInto('queue_messages').values(row).compile());
-    }
+    });
     if (offset !== bodies.byteLength)
       throw new CordonError(
         'CORDON_CALL_INVALID',
         'Cannot send: the bodies do not have the sizes that were said.',
       );
-    await store.commit(writes);
+    return events;
   }
-}
-
-/** Where the body of a message is sealed. */
-export function queuePlace(queue: string, id: string): string {
-  return placeOf('queue', queue, id);
 }
 
 function checkSizes(messages: readonly MessageHead[]): void {

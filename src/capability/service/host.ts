@@ -10,6 +10,7 @@ import type {
 } from '../../instance/index.ts';
 import { explainTo } from '../explain.ts';
 import { allow, deny, grantOf, resourceNameFor, unknownOperation } from '../grant.ts';
+import { recordLoop } from '../loops.ts';
 import type { CallerContext, Capability, Decision } from '../port.ts';
 import type { FetchAnswer } from './contract.ts';
 import { readAnswerHeaders, readServiceRequest } from './request.ts';
@@ -62,6 +63,8 @@ export class ServiceCapability implements Capability {
         );
       return relay(reply, target, request, explainAnswer(explain));
     } catch (thrown) {
+      if (thrown instanceof CordonError && thrown.code === 'CORDON_EVENT_HOPS')
+        recordLoop(this.#evidence, context, call, call.hops + 1);
       reply.fail(explain(thrown));
       return DONE;
     }

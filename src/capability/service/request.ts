@@ -1,4 +1,5 @@
 import { CordonError, LIMITS, newId } from '../../contract/index.ts';
+import { HOPS_FIELD, hopsOf } from '../../instance/index.ts';
 import type { ExchangeRequest, FlatHeaders, GuestCall } from '../../instance/index.ts';
 import { readArguments } from '../keys.ts';
 import type { CallerContext } from '../port.ts';
@@ -8,8 +9,11 @@ const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,256}$/;
 const METHOD = /^[A-Z]{1,32}$/;
 // RFC 9110 section 5.5: no CR, LF, NUL or other control but HTAB, nothing past one byte.
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
-const HOPS = 'x-cordon-hops';
 const CALLER = 'x-cordon-caller';
+/** How many functions have called each other, ending with this one. */
+const CALLS = 'x-cordon-calls';
+/** Fields that are new with each call. */
+const NEW: ReadonlySet<string> = new Set([CALLER, CALLS, HOPS_FIELD]);
 /** Fields that the platform makes. Underscores count as hyphens: frameworks that map both to one name must not be fooled. */
 const PLATFORM_MADE = /^x[-_]cordon[-_]/i;
 /** Of one connection, or about the framing that the channel has instead. */
@@ -26,7 +30,7 @@ const DROPPED: ReadonlySet<string> = new Set([
 
 /**
  * The request that a function makes of another: what code gave, checked, and who calls for whom, which code
- * cannot say. Errors: CORDON_CALL_INVALID, CORDON_SERVICE_REQUEST_INVALID, CORDON_SERVICE_HOPS.
+ * cannot say. Errors: CORDON_CALL_INVALID, CORDON_SERVICE_REQUEST_INVALID, CORDON_SERVICE_HOPS, CORDON_EVENT_HOPS.
  */
 export function readServiceRequest(context: CallerContext, call: GuestCall): ExchangeRequest {
   const { method, url, headers, body } = readArguments(fetchArguments, 'call a function', call.args);
@@ -35,12 +39,15 @@ export function readServiceRequest(context: CallerContext, call: GuestCall): Exc
     throw invalid('it is not made while a request is served');
   if (!METHOD.test(method)) throw invalid('its method is not usable');
   const inherited = call.requestHeaders;
-  const hops = hopsOf(inherited) + 1;
-  if (hops > LIMITS.serviceHopsMax.value)
+  // Whose request it is, the guest says: the number of calls tells its author of a circle, the hops are what ends it.
+  const calls = hopsOf(inherited, CALLS) + 1;
+  if (calls > LIMITS.serviceHopsMax.value)
     throw new CordonError(
       'CORDON_SERVICE_HOPS',
-      `Cannot call a function: ${hops} would call each other in a chain, at most ${LIMITS.serviceHopsMax.value} are allowed.`,
+      `Cannot call a function: ${calls} would call each other in a chain, at most ${LIMITS.serviceHopsMax.value} are allowed.`,
     );
+  const hops = call.hops + 1;
+  if (hops > LIMITS.eventHopsMax.value) throw new CordonError('CORDON_EVENT_HOPS');
   return {
     // The same id: one search finds the lines of the whole chain.
     id: call.request ?? newId('req'),
@@ -51,7 +58,9 @@ export function readServiceRequest(context: CallerContext, call: GuestCall): Exc
       ...platformMade(inherited),
       CALLER,
       `${context.app}/${context.function}`,
-      HOPS,
+      CALLS,
+      String(calls),
+      HOPS_FIELD,
       String(hops),
     ],
     webSocket: false,
@@ -101,19 +110,9 @@ function platformMade(headers: FlatHeaders): string[] {
   const kept: string[] = [];
   for (let index = 0; index + 1 < headers.length; index += 2) {
     const name = (headers[index] ?? '').toLowerCase();
-    if (PLATFORM_MADE.test(name) && name !== CALLER && name !== HOPS)
-      kept.push(name, headers[index + 1] ?? '');
+    if (PLATFORM_MADE.test(name) && !NEW.has(name)) kept.push(name, headers[index + 1] ?? '');
   }
   return kept;
-}
-
-function hopsOf(headers: FlatHeaders): number {
-  for (let index = 0; index + 1 < headers.length; index += 2) {
-    if (headers[index]?.toLowerCase() !== HOPS) continue;
-    const hops = Number(headers[index + 1]);
-    return Number.isSafeInteger(hops) && hops >= 0 ? hops : LIMITS.serviceHopsMax.value;
-  }
-  return 0;
 }
 
 function invalid(reason: string): CordonError {

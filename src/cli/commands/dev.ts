@@ -56,6 +56,7 @@ async function findServer(context: CommandContext, options: DevOptions): Promise
       dataDirectory,
       gateway: { host: '127.0.0.1', port: options.port },
       control: { host: '127.0.0.1', port: 0 },
+      s3: { port: 0, origins: [] },
       unsafeNoSandbox: options.unsafeNoSandbox === true,
       poolSize: 1,
     });

@@ -16,6 +16,7 @@ interface DoctorOptions {
   readonly data?: string;
   readonly port: number;
   readonly controlPort: number;
+  readonly s3Port: number;
 }
 
 const NODE_MAJOR_MIN = 26;
@@ -40,6 +41,7 @@ export async function doctor(
     dataFolder(dataDirectory(options.data, context.surroundings)),
     portFree('gateway port', '--port', options.port, runsHere),
     portFree('control port', '--control-port', options.controlPort, runsHere),
+    portFree('S3 port', '--s3-port', options.s3Port, runsHere),
     context.requirements(),
   ])
     .then((found) => [nodeVersion(), ...found.flat()])

@@ -14,7 +14,7 @@ interface LogsOptions {
 }
 
 type Line = CallResult<'GET /v1/logs/stream'>;
-type SecurityEvent = CallResult<'GET /v1/events'>['events'][number];
+type SecurityEvent = CallResult<'GET /v1/security-events'>['events'][number];
 
 /** Time between two looks for new security events, in ms. */
 const EVENTS_POLL_MS = 1000;
@@ -82,7 +82,9 @@ async function showEvents(
 ): Promise<number> {
   let after: number | undefined;
   const show = async (): Promise<void> => {
-    const { events } = await client.call('GET /v1/events', { query: { after, limit: options.limit } });
+    const { events } = await client.call('GET /v1/security-events', {
+      query: { after, limit: options.limit },
+    });
     after ??= 0;
     for (const event of events) {
       after = Math.max(after, event.sequence);

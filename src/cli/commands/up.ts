@@ -15,6 +15,8 @@ interface UpOptions {
   readonly host: string;
   readonly port: number;
   readonly controlPort: number;
+  readonly s3Port: number;
+  readonly s3Origin?: readonly string[];
   readonly pool?: number;
   readonly unsafeNoSandbox?: true;
   readonly tls?: true;
@@ -45,6 +47,7 @@ export async function up(context: CommandContext, _args: readonly string[], give
       dataDirectory: folder,
       gateway: { host: options.host, port: options.port },
       control: { host: '127.0.0.1', port: options.controlPort },
+      s3: { port: options.s3Port, origins: options.s3Origin ?? [] },
       unsafeNoSandbox: options.unsafeNoSandbox === true,
       transport,
       ...(options.pool === undefined ? {} : { poolSize: options.pool }),
@@ -150,11 +153,12 @@ function banner(
   server: RunningServer,
   facts: { readonly folder: string; readonly saved: string | null; readonly readyMs: number },
 ): void {
-  const { gatewayUrl, controlUrl, isolation, confines, firstToken, authorityFile } = server;
+  const { gatewayUrl, controlUrl, s3Url, isolation, confines, firstToken, authorityFile } = server;
   terminal.result({
     event: 'ready',
     gatewayUrl,
     controlUrl,
+    s3Url,
     dataDirectory: facts.folder,
     isolation,
     confines,
@@ -177,6 +181,7 @@ function banner(
     terminal.line(`  ${label('')}${terminal.style('dim', 'import it in the browser as an authority')}`);
   }
   terminal.line(`  ${label('control')}${terminal.style('cyan', controlUrl)}`);
+  terminal.line(`  ${label('s3')}${terminal.style('cyan', s3Url)}`);
   terminal.line(`  ${label('data')}${facts.folder}`);
   terminal.line(
     `  ${label('isolation')}${confines ? isolation : terminal.style('red', `${isolation} (NOT CONFINED)`)}`,

@@ -50,9 +50,9 @@ export const EVIDENCE_OPERATIONS = [
     },
   }),
   operation({
-    id: 'listEvents',
+    id: 'listSecurityEvents',
     method: 'GET',
-    path: '/v1/events',
+    path: '/v1/security-events',
     summary: 'Lists security events, oldest first.',
     params: none,
     query: z.strictObject({ after, limit: limitSchema, kind: z.enum(EVENT_KINDS).optional() }),

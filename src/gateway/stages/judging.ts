@@ -21,6 +21,7 @@ export class Judging implements OpenExchange {
   readonly #body: Pick<MessageBody, 'isReading'>;
   readonly #rules: AnswerRules;
   #slot: Slot | null = null;
+  #undo: (() => void) | null = null;
   /** Tick since which the guards have been waited for. */
   #startTick = 0;
   #over: Refusal | null = null;
@@ -47,6 +48,19 @@ export class Judging implements OpenExchange {
     if (this.#over === null) this.#slot = slot;
     else slot.release();
     return slot;
+  }
+
+  /** What is undone where it comes to nothing; at once where it is over already. */
+  onFailure(undo: () => void): void {
+    if (this.#over === null) this.#undo = undo;
+    else undo();
+  }
+
+  /** It came to nothing: no function has seen it, and nothing of it is durable as far as its caller knows. */
+  failed(): void {
+    const undo = this.#undo;
+    this.#undo = null;
+    undo?.();
   }
 
   /** Hands over what the stages decide, once, or why it is not waited for any longer. */

@@ -52,7 +52,8 @@ type Known = Exclude<Caller, { kind: 'anonymous' } | { kind: 'control' }>;
 /** A caller whose verdict is remembered is the same object at each of its requests. */
 const identities = new WeakMap<Known, string>();
 
-function identityOf(caller: Known): string {
+/** Who calls, as functions are told: ASCII alone. */
+export function identityOf(caller: Known): string {
   const known = identities.get(caller);
   if (known !== undefined) return known;
   const { kind, authenticator, subject, scopes, claims } = caller;

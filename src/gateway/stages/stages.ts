@@ -74,5 +74,14 @@ export interface Routed extends Validated {
   readonly fields: readonly string[];
 }
 
+/** In the place of `route`: what the request brought is durable as events, and no function sees it. */
+export interface Delivered extends Validated {
+  readonly receipt: {
+    /** Events that are new, and events that the log had already. */
+    readonly accepted: number;
+    readonly duplicates: number;
+  };
+}
+
 /** What a stage says: what the next one takes, or why it does not go on; at once where it can. */
 export type Outcome<T> = T | Refusal | Promise<T | Refusal>;

@@ -1,14 +1,13 @@
-import { randomUUID, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
 import { CordonError, LIMITS, systemClock } from '../../contract/index.ts';
 import type { Clock, Secret } from '../../contract/index.ts';
 import { queryBuilder } from '../../store/index.ts';
-import type { Store, Write } from '../../store/index.ts';
+import type { Store } from '../../store/index.ts';
+import { ChangeMark } from '../change-mark.ts';
 import { REASONS } from '../reasons.ts';
 import { KeyUses } from './key-uses.ts';
 import { digestOf, keyIdIn, newKey } from './key-text.ts';
 
-/** Row of `settings` that changes with the keys, so that one read tells another node that they did. */
-const VERSION_SETTING = 'apiKeys';
 /** Compared where there is no such key, so that its absence costs as much as a wrong one. */
 const NO_DIGEST = Buffer.alloc(32);
 const NO_KEY = 'x';
@@ -61,35 +60,28 @@ export class ApiKeyStore {
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #uses: KeyUses;
+  readonly #mark: ChangeMark;
   #keys = new Map<string, Known>();
   /** Ids that are refused whatever the store says: it has not forgotten them yet. */
   readonly #revoked = new Set<string>();
-  #version: string | null = null;
-  /** One change or reading of the keys at a time. */
-  #turn: Promise<unknown> = Promise.resolve();
-  #poll: NodeJS.Timeout | null = null;
 
-  private constructor(store: Store, clock: Clock) {
+  private constructor({ store, clock = systemClock, isShared = false }: ApiKeyStoreOptions) {
     this.#store = store;
     this.#clock = clock;
-    this.#uses = new KeyUses({ store, clock });
+    this.#uses = new KeyUses({ store, clock, table: 'api_keys' });
+    this.#mark = new ChangeMark({ store, setting: 'apiKeys', isShared, read: () => this.#read() });
   }
 
   /** Errors: those of the store. */
-  static async open({
-    store,
-    clock = systemClock,
-    isShared = false,
-  }: ApiKeyStoreOptions): Promise<ApiKeyStore> {
-    const keys = new ApiKeyStore(store, clock);
-    await keys.#read();
-    if (isShared) keys.#startPolling();
+  static async open(options: ApiKeyStoreOptions): Promise<ApiKeyStore> {
+    const keys = new ApiKeyStore(options);
+    await keys.#mark.start();
     return keys;
   }
 
   /** Makes a key, whose text is shown this once. Errors: CORDON_API_KEY_INVALID, those of the store. */
   create(wanted: NewApiKey): Promise<{ readonly info: ApiKeyInfo; readonly key: Secret }> {
-    return this.#inTurn(async () => {
+    return this.#mark.inTurn(async () => {
       this.#check(wanted);
       let made = newKey();
       // The store refuses an id that is taken; another is as good.
@@ -108,7 +100,7 @@ export class ApiKeyStore {
         expires_at: info.expiresAt,
         used_at: null,
       };
-      await this.#commit(this.#db.insertInto('api_keys').values(row).compile());
+      await this.#mark.commit(this.#db.insertInto('api_keys').values(row).compile());
       this.#keys.set(id, { info, digest: Buffer.from(sha256, 'hex') });
       return { info, key };
     });
@@ -128,8 +120,8 @@ export class ApiKeyStore {
     if (known === undefined || known.info.project !== project) return Promise.reject(unknown(id));
     this.#revoked.add(id);
     this.#keys.delete(id);
-    return this.#inTurn(async () => {
-      await this.#commit(this.#db.deleteFrom('api_keys').where('id', '=', id).compile());
+    return this.#mark.inTurn(async () => {
+      await this.#mark.commit(this.#db.deleteFrom('api_keys').where('id', '=', id).compile());
       this.#keys.delete(id);
       this.#revoked.delete(id);
       this.#uses.forget(id);
@@ -167,16 +159,12 @@ export class ApiKeyStore {
 
   /** Reads what other nodes changed. Errors: those of the store. */
   refresh(): Promise<void> {
-    return this.#inTurn(async () => {
-      if ((await this.#readVersion()) !== this.#version) await this.#read();
-    });
+    return this.#mark.refresh();
   }
 
   /** Errors: those of the store. */
   async close(): Promise<void> {
-    if (this.#poll !== null) clearTimeout(this.#poll);
-    this.#poll = null;
-    await this.#turn;
+    await this.#mark.close();
     await this.#uses.close();
   }
 
@@ -195,58 +183,10 @@ export class ApiKeyStore {
     return info;
   }
 
-  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#turn.then(work);
-    this.#turn = turn.catch(() => undefined);
-    return turn;
-  }
-
-  /** Commits one change together with the mark that there was one; reads all anew where that fails. */
-  async #commit(change: Write): Promise<void> {
-    const value = JSON.stringify(randomUUID());
-    const mark = this.#db
-      .insertInto('settings')
-      .values({ name: VERSION_SETTING, value })
-      .onConflict((row) => row.column('name').doUpdateSet({ value }));
-    try {
-      await this.#store.commit([change, mark.compile()]);
-      // Others may have made changes before this one, which are not known yet: their mark is gone.
-      this.#version = this.#poll === null ? value : null;
-    } catch (thrown) {
-      // It may be durable all the same.
-      this.#version = null;
-      await this.#read().catch(() => undefined);
-      throw thrown;
-    }
-  }
-
-  async #readVersion(): Promise<string | null> {
-    const select = this.#db.selectFrom('settings').select('value').where('name', '=', VERSION_SETTING);
-    const [row] = await this.#store.query<{ value: string }>(select.compile());
-    return row?.value ?? null;
-  }
-
   async #read(): Promise<void> {
-    // The mark first: what changes between the two reads is then read again.
-    const version = await this.#readVersion();
     const rows = await this.#store.query<KeyRow>(this.#db.selectFrom('api_keys').selectAll().compile());
     const known = rows.filter(({ id }) => !this.#revoked.has(id));
     this.#keys = new Map(known.map((row) => [row.id, knownOf(row)]));
-    this.#version = version;
-  }
-
-  #startPolling(): void {
-    const next = (): void => {
-      this.#poll = setTimeout(() => {
-        // A store that fails is asked again; what is known goes on until then.
-        void this.refresh()
-          .catch(() => undefined)
-          .finally(() => {
-            if (this.#poll !== null) next();
-          });
-      }, LIMITS.apiKeyPollMs.value).unref();
-    };
-    next();
   }
 
   #check({ project, name, scopes, expiresAt }: NewApiKey): void {

@@ -5,6 +5,13 @@ import type { Store } from '../../store/index.ts';
 
 const BATCH_MAX = 500;
 
+export interface KeyUsesOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  /** Where the keys are. */
+  readonly table: 'api_keys' | 'access_keys';
+}
+
 /**
  * When keys were last used. It is kept in memory and written for many keys at once, each at most every
  * `LIMITS.apiKeyUseWriteMs`, so that a request writes nothing; a crash loses what was not written yet.
@@ -12,14 +19,16 @@ const BATCH_MAX = 500;
 export class KeyUses {
   readonly #store: Store;
   readonly #clock: Clock;
+  readonly #table: 'api_keys' | 'access_keys';
   readonly #last = new Map<string, number>();
   #unwritten = new Set<string>();
   #timer: NodeJS.Timeout | null = null;
   #isClosed = false;
 
-  constructor({ store, clock }: { readonly store: Store; readonly clock: Clock }) {
+  constructor({ store, clock, table }: KeyUsesOptions) {
     this.#store = store;
     this.#clock = clock;
+    this.#table = table;
   }
 
   add(id: string): void {
@@ -46,7 +55,7 @@ export class KeyUses {
       const writes = ids.slice(start, start + BATCH_MAX).flatMap((id) => {
         const used = this.#last.get(id);
         if (used === undefined) return [];
-        return [db.updateTable('api_keys').set({ used_at: used }).where('id', '=', id).compile()];
+        return [db.updateTable(this.#table).set({ used_at: used }).where('id', '=', id).compile()];
       });
       try {
         if (writes.length > 0) await this.#store.commit(writes);

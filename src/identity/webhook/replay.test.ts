@@ -8,6 +8,7 @@ import {
   DATED,
   NOW,
   NOW_MS,
+  SCHEMES,
   SIGN,
   STANDARD_SECRET,
   assertAccepted,
@@ -110,5 +111,22 @@ describe('a replay', () => {
     const clock = clockAt();
     const replays = new ReplayCache({ now: () => NOW_MS - 1000, monotonic: () => 0 }, 0);
     await assertRefused({ scheme: 'slack', clock, replays }, SIGN.slack(), /could not be judged/);
+  });
+
+  it('is let in where what was delivered came to nothing, and one that was refused takes nothing back', async () => {
+    for (const scheme of SCHEMES) {
+      const authenticator = open({ scheme });
+      const judge = () => authenticator.authenticate(credentialsOf(SIGN[scheme]()));
+      const first = await judge();
+      assert.ok(first.ok);
+      assert.equal((await judge()).ok, false);
+      authenticator.revoke({ ...first.caller });
+      assert.equal((await judge()).ok, false);
+      authenticator.revoke(first.caller);
+      const second = await judge();
+      assert.equal(second.ok, true, scheme);
+      authenticator.revoke(first.caller);
+      assert.equal((await judge()).ok, false);
+    }
   });
 });

@@ -49,6 +49,8 @@ export class WebhookAuthenticator implements Authenticator {
   readonly #secret: WebhookOptions['secret'];
   readonly #clock: Clock;
   readonly #replays: ReplayCache;
+  /** By what each delivery that was let in is remembered. */
+  readonly #names = new WeakMap<KnownCaller, readonly string[]>();
 
   constructor({ name, spec, secret, clock, replays = new ReplayCache(clock) }: WebhookOptions) {
     this.name = name;
@@ -70,13 +72,14 @@ export class WebhookAuthenticator implements Authenticator {
     if (untimely !== null) return refused(untimely);
     const signed = await this.#signedWith(delivery, body);
     if (typeof signed === 'string') return refused(signed);
-    switch (this.#replays.remember(namesOf(delivery, body), this.#until(delivery.signedAt))) {
+    const names = namesOf(delivery, body);
+    switch (this.#replays.remember(names, this.#until(delivery.signedAt))) {
       case 'seen':
         return refused('replayed');
       case 'full':
         return refused(REASONS.unavailable);
       case 'new':
-        return { ok: true, caller: this.#caller(signed.secret) };
+        return { ok: true, caller: this.#letIn(signed.secret, names) };
     }
   }
 
@@ -85,7 +88,18 @@ export class WebhookAuthenticator implements Authenticator {
     return true;
   }
 
+  revoke(caller: KnownCaller): void {
+    for (const name of this.#names.get(caller) ?? []) this.#replays.forget(name);
+    this.#names.delete(caller);
+  }
+
   close(): void {}
+
+  #letIn(secret: string, names: readonly string[]): KnownCaller {
+    const caller = this.#caller(secret);
+    this.#names.set(caller, names);
+    return caller;
+  }
 
   #untimely(signedAt: number | null): string | null {
     if (signedAt === null) return null;

@@ -74,6 +74,16 @@ function at(steps: string): unknown {
 }
 
 describe('the OpenAPI document of an app', () => {
+  it('says of a route that delivers events that what is sent is taken, and no function answers', () => {
+    const route = { path: '/in', methods: ['POST'], auth: 'control', deliver: 'cloudevents' };
+    const input = { name: 'shop', functions: { main: { entry: 'main.ts', routes: [route] } } };
+    const { paths } = openApiOf(manifestOf(input, {}), { url: null }) as {
+      paths: Record<string, { post: { responses: object } }>;
+    };
+    const codes = Object.keys(paths['/in']?.post.responses ?? {});
+    assert.deepEqual(codes, ['202', '400', '401', '413', '415', '429', 'default']);
+  });
+
   it('has every route as operations, with parameters, body and refusals', () => {
     assert.deepEqual(Object.keys(at('paths') as object), [
       '/orders',

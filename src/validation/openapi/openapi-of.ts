@@ -121,7 +121,8 @@ function requestBodyOf({ body, types }: RouteSpec, schemas: SchemaComponents): J
 }
 
 function responsesOf(route: RouteSpec): Json {
-  const { auth, allow, body, types, rates, concurrency } = route;
+  const { auth, allow, body, types, rates, concurrency, deliver } = route;
+  const isAnswered = deliver === 'request';
   const checked = body ?? route.query ?? route.params ?? route.headers;
   const scoped = typeof auth === 'object' && auth.scopes.length > 0;
   const refusals = [
@@ -130,9 +131,12 @@ function responsesOf(route: RouteSpec): Json {
     ...(allow === null && !scoped ? [] : ['403']),
     ...(body === null && types === null ? [] : ['413', '415']),
     ...(rates.length === 0 && concurrency.length === 0 ? [] : ['429']),
+    ...(isAnswered ? [] : ['400', '413', '415', '429']),
   ];
   return {
-    '2XX': { description: 'The answer of the function.' },
+    ...(isAnswered
+      ? { '2XX': { description: 'The answer of the function.' } }
+      : { 202: { description: 'What was sent is durable, and will be delivered as an event.' } }),
     ...Object.fromEntries(refusals.map((status) => [status, ERROR_REF])),
     default: ERROR_REF,
   };

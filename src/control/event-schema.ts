@@ -1,0 +1,47 @@
+import { z } from 'zod';
+import { LIMITS } from '../contract/index.ts';
+
+const time = z.number().describe('Milliseconds since the Unix epoch.');
+
+export const laneSchema = z
+  .string()
+  .min(1)
+  .max(LIMITS.eventLaneCharactersMax.value)
+  .describe('Where events of one source wait for one consumer, such as queue:jobs.');
+
+export const eventIdSchema = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]{1,64}$/)
+  .describe('Id of an event in the log, not the `id` that its producer gave it.');
+
+export const eventStateSchema = z.enum(['waiting', 'dead']);
+
+export const eventIdsSchema = z.array(eventIdSchema).min(1).max(LIMITS.eventListMax.value);
+
+export const eventRecordSchema = z.object({
+  id: z.string(),
+  lane: z.string(),
+  state: eventStateSchema,
+  attempts: z.number(),
+  hops: z.number().describe('Events and calls that stand behind it in a chain.'),
+  bytes: z.number().describe('Of its data.'),
+  acceptedAt: time,
+  at: time.describe('When it may be delivered next; of a dead one, when it died.'),
+  reason: z.string().nullable().describe('Why it is dead, or why the last attempt failed.'),
+});
+
+export const eventDetailSchema = eventRecordSchema.extend({
+  failures: z
+    .array(z.object({ at: time, attempt: z.number(), reason: z.string() }))
+    .describe('The last failed attempts, oldest first.'),
+  event: z
+    .record(z.string(), z.unknown())
+    .describe('The event in the JSON format of CloudEvents 1.0 (application/cloudevents+json).'),
+});
+
+export const laneStatusSchema = z.object({
+  lane: z.string(),
+  waiting: z.number(),
+  waitingBytes: z.number(),
+  dead: z.number(),
+});

@@ -1,0 +1,63 @@
+import type { BucketAdmission } from '../capability/index.ts';
+import { systemClock } from '../contract/index.ts';
+import { QuotaLog, SourceQuotas } from '../delivery/index.ts';
+import { openEventLog } from '../events/index.ts';
+import type { EventLog, SourceTable } from '../events/index.ts';
+import { Inspector, clamdScanner } from '../inspection/index.ts';
+import type { InspectionRoom } from '../inspection/index.ts';
+import { UploadAdmission } from '../uploads/index.ts';
+import type { Closers } from './closers.ts';
+import type { State } from './open-state.ts';
+
+/** What becomes known only once functions can run. */
+export interface EventSurroundings {
+  readonly sources: () => SourceTable;
+  readonly room: () => InspectionRoom;
+}
+
+/** The log of events, and what uploads have to pass. */
+export interface OpenedEvents {
+  readonly events: EventLog;
+  readonly admission: BucketAdmission;
+}
+
+/** Opens the log, within the quotas of sources. Errors: CORDON_STORE_…. */
+export async function openEvents(
+  { store, vault, evidence }: State,
+  { sources, room }: EventSurroundings,
+  closers: Closers,
+): Promise<OpenedEvents> {
+  const clock = systemClock;
+  const log = await openEventLog({ store, sealer: vault, clock, evidence });
+  closers.add(() => log.close());
+  const events = new QuotaLog(log, new SourceQuotas({ sources, clock }));
+  const scanner = scannerOf(process.env);
+  const inspector = new LazyInspector(() => Inspector.open({ room: room(), scanner }));
+  const admission = new UploadAdmission({ sources, events, inspector, evidence, clock });
+  return { events, admission };
+}
+
+/** Uploads are scanned where the operator names the configuration of clamd; then none passes without it. */
+function scannerOf({
+  CORDON_CLAMD_CONFIG: config,
+}: NodeJS.ProcessEnv): ReturnType<typeof clamdScanner> | null {
+  return config === undefined || config === '' ? null : clamdScanner({ config });
+}
+
+/** Built by the first upload that is inspected. */
+class LazyInspector {
+  readonly #open: () => Promise<Inspector>;
+  #opening: Promise<Inspector> | null = null;
+
+  constructor(open: () => Promise<Inspector>) {
+    this.#open = open;
+  }
+
+  async inspect(...given: Parameters<Inspector['inspect']>): ReturnType<Inspector['inspect']> {
+    this.#opening ??= this.#open().catch((thrown: unknown) => {
+      this.#opening = null;
+      throw thrown;
+    });
+    return (await this.#opening).inspect(...given);
+  }
+}

@@ -1,0 +1,62 @@
+import { S3Client } from '@aws-sdk/client-s3';
+import type { S3ClientConfig } from '@aws-sdk/client-s3';
+import { z } from 'zod';
+import type { Home, ServerProcess } from '../../tools/server-process.ts';
+
+const keySchema = z.object({ id: z.string(), secret: z.string() });
+const urlSchema = z.object({ url: z.string() });
+
+/** An access key as `cordon access-key create` prints it. */
+export interface MadeKey {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+}
+
+export interface KeyScope {
+  readonly buckets: readonly string[];
+  /** Default: everything. */
+  readonly can?: readonly ('get' | 'put' | 'delete' | 'list')[];
+  /** Default: any key of an object. */
+  readonly prefix?: string;
+}
+
+/** Makes an access key by the command line. */
+export async function makeKey(home: Home, { buckets, prefix = '', can }: KeyScope): Promise<MadeKey> {
+  const operations = can ?? ['get', 'put', 'delete', 'list'];
+  const args = [
+    ...['--name', 'test', '--prefix', prefix],
+    ...buckets.flatMap((bucket) => ['--bucket', bucket]),
+    ...operations.flatMap((operation) => ['--can', operation]),
+  ];
+  const [made] = await home.json('access-key', 'create', ...args);
+  const { id, secret } = keySchema.parse(made);
+  return { accessKeyId: id, secretAccessKey: secret };
+}
+
+/** Signs a URL for one request by the command line. */
+export async function presign(
+  home: Home,
+  method: 'GET' | 'HEAD' | 'PUT' | 'DELETE',
+  object: string,
+  key: MadeKey,
+): Promise<string> {
+  const args = ['--method', method, '--key', key.accessKeyId, '--expires', '5m'];
+  const [signed] = await home.json('access-key', 'presign', object, ...args);
+  return urlSchema.parse(signed).url;
+}
+
+/** The SDK as its users set it up, which tries once alone. */
+export function clientOf(
+  { s3Url }: Pick<ServerProcess, 's3Url'>,
+  credentials: MadeKey,
+  settings: S3ClientConfig = {},
+): S3Client {
+  return new S3Client({
+    endpoint: s3Url,
+    region: 'us-east-1',
+    forcePathStyle: true,
+    maxAttempts: 1,
+    credentials,
+    ...settings,
+  });
+}
