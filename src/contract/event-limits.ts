@@ -43,6 +43,7 @@ export const EVENT_LIMITS = {
   eventRetryAfterMsMax: limit(3600 * SECOND_MS, 'ms', 'time that a producer is asked to wait'),
   // Delivery
   eventsInFlightMax: limit(1_000, 'count', 'events that are being delivered on one node'),
+  eventSuspectsMax: limit(10_000, 'count', 'events in memory that were in an instance when it ended'),
   eventLeaseSlackMs: limit(
     30 * SECOND_MS,
     'ms',

@@ -55,7 +55,7 @@ for (const code of ['CORDON_OVERLOADED', 'CORDON_SANDBOX_FAILED', 'CORDON_DRAINI
   });
 }
 
-for (const code of ['CORDON_FUNCTION_TIMEOUT', 'CORDON_FUNCTION_CRASHED', 'CORDON_INTERNAL'] as const) {
+for (const code of ['CORDON_FUNCTION_TIMEOUT', 'CORDON_FUNCTION_RESPONSE', 'CORDON_INTERNAL'] as const) {
   test(`an attempt that ends with ${code} counts`, async () => {
     const { accept, dispatcher, log, time } = openDelivery([worker]);
     dispatcher.answer = () => ({ code });
@@ -63,6 +63,22 @@ for (const code of ['CORDON_FUNCTION_TIMEOUT', 'CORDON_FUNCTION_CRASHED', 'CORDO
     await time.pass(10 * RETRY_MS);
     assert.equal(dispatcher.runs.length, ATTEMPTS.attempts);
     assert.match(log.dead.get(id) ?? '', new RegExp(`^${code}: `));
+  });
+}
+
+for (const code of ['CORDON_FUNCTION_CRASHED', 'CORDON_FUNCTION_MEMORY'] as const) {
+  test(`an attempt beside others that ends with ${code} does not count, and each event runs alone after it`, async () => {
+    const { accept, dispatcher, log, time } = openDelivery([worker]);
+    const [poison = ''] = await accept(JOBS, 3);
+    dispatcher.answer = ({ ids, request }) =>
+      ids.includes(poison) || request.alone !== true ? { code } : { ok: true };
+    await time.pass(10 * RETRY_MS);
+    assert.deepEqual([...log.dead.keys()], [poison]);
+    assert.equal(log.done.length, 2);
+    assert.equal(dispatcher.runs.filter(({ ids }) => ids.includes(poison)).length, ATTEMPTS.attempts + 1);
+    assert.ok(
+      dispatcher.runs.slice(3).every(({ request, ids }) => request.alone === true && ids.length === 1),
+    );
   });
 }
 

@@ -24,14 +24,14 @@ export class Run {
   #rest: Uint8Array | null;
   #cancelTimer: () => void = () => undefined;
 
-  /** `timeMs`: from now until it is taken for lost. */
+  /** `timeMs`: from now until it is taken for lost. `alone`: it has its instance for itself. */
   constructor(
     dispatcher: Dispatcher,
     timers: Timers,
     served: ServedFunction,
     consumer: LaneConsumer,
     events: readonly ClaimedEvent[],
-    timeMs: number,
+    { timeMs, alone }: { readonly timeMs: number; readonly alone: boolean },
   ) {
     this.events = events;
     this.result = new Promise((resolve) => {
@@ -39,7 +39,12 @@ export class Run {
     });
     const { request, rest } = runRequestOf(consumer, events);
     this.#rest = rest;
-    this.#exchange = dispatcher.dispatch(served.deployment, served.fn, request, this.#sink());
+    this.#exchange = dispatcher.dispatch(
+      served.deployment,
+      served.fn,
+      alone ? { ...request, alone } : request,
+      this.#sink(),
+    );
     if (this.#over) return;
     this.#cancelTimer = timers.after(timeMs, () => this.abandon('CORDON_FUNCTION_TIMEOUT'));
     this.#write();

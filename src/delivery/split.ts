@@ -3,15 +3,20 @@ import type { ClaimedEvent } from '../events/index.ts';
 
 /**
  * Cuts what was claimed of a lane into runs of at most `batch` events and `queueBatchBytesMax` of data, in their
- * order. An event that failed before runs alone, so that one that always fails takes no other with it.
+ * order. An event that `isCareful` says so of has a run for itself, so that one that always fails takes no other
+ * with it.
  */
-export function splitIntoRuns(events: readonly ClaimedEvent[], batch: number): readonly ClaimedEvent[][] {
+export function splitIntoRuns(
+  events: readonly ClaimedEvent[],
+  batch: number,
+  isCareful: (event: ClaimedEvent) => boolean,
+): readonly ClaimedEvent[][] {
   const runs: ClaimedEvent[][] = [];
   let open: ClaimedEvent[] | null = null;
   let bytes = 0;
   for (const event of events) {
     const size = dataBytes(event);
-    if (event.attempt > 1) {
+    if (isCareful(event)) {
       runs.push([event]);
       continue;
     }

@@ -14,6 +14,7 @@ import type { DeploymentDirectory, ServedFunction, Timers } from './port.ts';
 import { Run } from './run.ts';
 import { Settler } from './settler.ts';
 import { dataBytes, splitIntoRuns } from './split.ts';
+import { Suspects } from './suspects.ts';
 
 const PAUSE_MS = LIMITS.eventPauseMs.value;
 const SLACK_MS = LIMITS.eventLeaseSlackMs.value;
@@ -42,6 +43,7 @@ export class Turns {
   readonly #backlog: Backlog;
   readonly #settler: Settler;
   readonly #runs = new Set<Run>();
+  readonly #suspects = new Suspects(LIMITS.eventSuspectsMax.value);
   /** Claims, and runs until they are settled. */
   readonly #pending = new Set<Promise<void>>();
   #stopped = false;
@@ -139,14 +141,15 @@ export class Turns {
     this.#settle(taken.filter(isSpent).map(spent), turn);
     const claimed = taken.filter((event) => !isSpent(event));
     if (claimed.length === 0) return;
-    waiting.isCareful = claimed.some(({ attempt }) => attempt > 1);
+    const isCareful = (event: ClaimedEvent): boolean => event.attempt > 1 || this.#suspects.has(event);
+    waiting.isCareful = claimed.some(isCareful);
     const served = this.#stillServed(claimed, turn, leaseMs - SLACK_MS);
     if (served === null) {
       this.#return(claimed, turn, PAUSE_MS);
       return;
     }
     share.window.max = eventPlacesMax(served.fn);
-    const runs = splitIntoRuns(claimed, consumer.batch);
+    const runs = splitIntoRuns(claimed, consumer.batch, isCareful);
     for (const events of runs.slice(0, turn.runs)) this.#run(events, turn, served, leaseMs);
     this.#return(runs.slice(turn.runs).flat(), turn, 0);
   }
@@ -181,13 +184,19 @@ export class Turns {
     this.#count(waiting, share, events.length);
     share.runs += 1;
     const timeMs = leaseMs - SLACK_MS + RUN_SLACK_MS;
-    const run = new Run(dispatcher, timers, served, consumer, events, timeMs);
+    const alone = consumer.attempts.attempts === 1 || events.some((event) => this.#suspects.has(event));
+    const run = new Run(dispatcher, timers, served, consumer, events, { timeMs, alone });
     this.#runs.add(run);
     this.#track(
       run.result.then((result) => {
         this.#runs.delete(run);
         this.#ended(share, result);
-        return this.#keep(settle(events, result, consumer.attempts, random), turn);
+        const isOpen = this.#suspects.judge(events, result, alone);
+        const settled = isOpen
+          ? events.map((event) => giveBack(event, 'CORDON_FUNCTION_CRASHED', PAUSE_MS))
+          : settle(events, result, consumer.attempts, random);
+        for (const { event, outcome } of settled) if (outcome.kind !== 'retry') this.#suspects.forget(event);
+        return this.#keep(settled, turn);
       }),
     );
   }

@@ -46,6 +46,8 @@ export class Instance implements StreamOwner {
   readonly #calls: GuestCalls;
   readonly #decoder = new FrameDecoder(LIMITS.frameBytesMax.value);
   #nextStream = 1;
+  /** Stream that is to have the instance for itself. */
+  #alone: number | null = null;
   #denials = 0;
   #overdue = new Set<HostStream>();
   #pingTimer: NodeJS.Timeout | null = null;
@@ -88,6 +90,11 @@ export class Instance implements StreamOwner {
 
   get inFlight(): number {
     return this.#streams.size;
+  }
+
+  /** True while what runs in it is to have it for itself. */
+  get isTaken(): boolean {
+    return this.#alone !== null && this.#streams.has(this.#alone);
   }
 
   /** True while it takes requests. */
@@ -139,6 +146,7 @@ export class Instance implements StreamOwner {
     const id = this.#nextStream++;
     const stream = new HostStream(id, request, sink, limits, this.#outbox, this);
     this.#streams.set(id, stream);
+    if (request.alone === true) this.#alone = id;
     this.served += 1;
     sink.assigned?.(this.id);
     this.#expectReading();

@@ -19,6 +19,8 @@ export interface ExchangeRequest {
   readonly streams: boolean;
   /** Present for an event: it runs another handler than `fetch`, `method` and `url` say nothing, and the answer is JSON (`EventOutcome`). */
   readonly event?: EventAbout;
+  /** True: nothing else may run in the instance meanwhile, so that whatever ends it is the fault of this. Default false. */
+  readonly alone?: boolean;
 }
 
 /** Where an answer goes. Calls come in order: head, data…, end; or `failed` at any point, once, last. */

@@ -66,6 +66,17 @@ test('a request finds a place although more events want to run than there are pl
   for (const exchange of exchanges) exchange.abort();
 });
 
+test('what is to run alone shares its instance with nothing, and waits for an empty one', async () => {
+  const target = deploy({ concurrency: 5, instances: 1 }, {}, EVENTS_ONLY);
+  const ended: string[] = [];
+  const note = (name: string) => (): void => void ended.push(name);
+  const before = deliver(target, 150).then(note('before'));
+  const alone = deliver(target, 100, opened.pool, { alone: true }).then(note('alone'));
+  const after = deliver(target, 0).then(note('after'));
+  await Promise.all([before, alone, after]);
+  assert.deepEqual(ended, ['before', 'alone', 'after']);
+});
+
 test('a request that waits goes before an event that has waited longer', async () => {
   const target = deploy({ concurrency: 1, instances: 1 }, {}, BOTH);
   const ended: string[] = [];

@@ -60,7 +60,7 @@ export class FunctionPool {
   dispatch(request: ExchangeRequest, sink: ResponseSink): Exchange {
     this.usedAt = performance.now();
     const purpose = request.event === undefined ? 'request' : 'event';
-    const instance = this.#isNext(purpose) ? this.#roomiest() : null;
+    const instance = this.#isNext(purpose) ? this.#roomiest(request) : null;
     if (instance !== null) return this.#run(instance, request, sink);
     const queued = new QueuedExchange(request, sink, (left) => this.#forget(left, purpose));
     if (this.#isFull(purpose) || !this.#host.enter(purpose)) {
@@ -101,10 +101,10 @@ export class FunctionPool {
 
   #handOut(purpose: Purpose): void {
     const queue = this.#queues[purpose];
-    while (queue.length > 0 && this.#mayRun(purpose)) {
-      const instance = this.#roomiest();
-      const queued = instance === null ? undefined : queue.shift();
-      if (instance === null || queued === undefined) return;
+    for (let [queued] = queue; queued !== undefined && this.#mayRun(purpose); [queued] = queue) {
+      const instance = this.#roomiest(queued);
+      if (instance === null) return;
+      queue.shift();
       this.#host.leave(purpose);
       queued.begin((request, sink) => this.#run(instance, request, sink));
     }
@@ -145,11 +145,12 @@ export class FunctionPool {
     return this.#starting.request + this.#starting.event;
   }
 
-  /** The serving instance with the fewest requests, if any has room. */
-  #roomiest(): Instance | null {
+  /** The serving instance with the fewest requests, if any has room; an empty one for what is to run alone. */
+  #roomiest({ alone = false }: Pick<ExchangeRequest, 'alone'>): Instance | null {
+    const most = alone ? 1 : this.fn.spec.limits.concurrency;
     let best: Instance | null = null;
     for (const instance of this.#instances) {
-      if (!instance.serving || instance.inFlight >= this.fn.spec.limits.concurrency) continue;
+      if (!instance.serving || instance.inFlight >= most || instance.isTaken) continue;
       if (best === null || instance.inFlight < best.inFlight) best = instance;
     }
     return best;

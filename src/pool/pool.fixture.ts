@@ -173,6 +173,7 @@ export function callIn(
       body: options.body ?? null,
       streams: options.streams ?? false,
       ...(options.event === undefined ? {} : { event: options.event }),
+      ...(options.alone === undefined ? {} : { alone: options.alone }),
     };
     exchange = pool.dispatch(deployment, fn, request, sink);
     options.onExchange?.(exchange);

@@ -25,6 +25,10 @@ export class QueuedExchange implements Exchange {
     }, LIMITS.queueTimeoutMs.value);
   }
 
+  get alone(): boolean {
+    return this.#request.alone === true;
+  }
+
   begin(run: (request: ExchangeRequest, sink: ResponseSink) => Exchange): void {
     clearTimeout(this.#timer);
     const running = run(this.#request, this.#sink);
