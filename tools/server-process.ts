@@ -52,7 +52,13 @@ export class Home {
   /** The environment of commands: nothing of the machine's own Cordon. */
   get env(): NodeJS.ProcessEnv {
     const { CORDON_URL: _url, CORDON_TOKEN: _token, CORDON_DATA: _data, ...env } = process.env;
-    return { ...env, HOME: this.folder, XDG_CONFIG_HOME: join(this.folder, 'config'), NO_COLOR: '1', ...this.variables };
+    return {
+      ...env,
+      HOME: this.folder,
+      XDG_CONFIG_HOME: join(this.folder, 'config'),
+      NO_COLOR: '1',
+      ...this.variables,
+    };
   }
 
   /** Starts a command and leaves it running. */

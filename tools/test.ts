@@ -2,7 +2,7 @@
  * Runs the tests: the fast ones first, then whole servers, crashes and attacks. Failures are printed as
  * they happen, and the last line is `N passed, N failed`. It fails on any failure and when nothing ran.
  *
- *   bin/node tools/test.ts [--only unit|e2e|crash|attack] [--shard 1/2]
+ *   bin/node tools/test.ts [--only unit|e2e|crash|fault|attack] [--shard 1/2]
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -16,6 +16,8 @@ const CONCURRENCY = 2;
 const TEST_TIMEOUT_MS = 180_000;
 /** Of what a failed file wrote to stderr. */
 const ERROR_OUTPUT_CHARS_MAX = 4000;
+/** Files that have something to tell besides their outcome. */
+const TELLS = 'test/fault/';
 const ATTACK_PROGRAM = 'test/attack/main.ts';
 /** The suite of attacks as a whole; a test file has a bound of its own. */
 const ATTACK_TIMEOUT_MS = 600_000;
@@ -24,8 +26,9 @@ const WATCHDOG = new URL('watchdog.ts', import.meta.url).href;
 /** In the order in which they run. */
 const GROUPS = {
   unit: ['src/**/*.test.ts', 'tools/**/*.test.ts', 'bench/*.test.ts'],
-  e2e: ['test/e2e/**/*.test.ts', 'test/egress/**/*.test.ts'],
+  e2e: ['test/e2e/**/*.test.ts', 'test/egress/**/*.test.ts', 'test/s3/**/*.test.ts'],
   crash: ['test/crash/**/*.test.ts'],
+  fault: ['test/fault/**/*.test.ts'],
   attack: ['test/attack/**/*.test.ts'],
 } as const;
 type Group = keyof typeof GROUPS;
@@ -53,7 +56,7 @@ function readOptions(): { groups: Group[]; shard: Shard } {
     '0',
   ];
   if (groups.length === 0 || Number(index) > Number(count) || Number(count) === 0) {
-    console.error('usage: test [--only unit|e2e|crash|attack] [--shard 1/2]');
+    console.error('usage: test [--only unit|e2e|crash|fault|attack] [--shard 1/2]');
     process.exit(2);
   }
   return { groups, shard: { index: Number(index), count: Number(count) } };
@@ -91,6 +94,9 @@ async function runFiles(files: string[], tally: Tally): Promise<void> {
   const errorOutput = new Map<string, string>();
   events.on('test:stderr', ({ file, message }) => {
     errorOutput.set(file, `${errorOutput.get(file) ?? ''}${message}`.slice(-ERROR_OUTPUT_CHARS_MAX));
+  });
+  events.on('test:stdout', ({ file, message }) => {
+    if (place(file).startsWith(TELLS)) process.stdout.write(message);
   });
   events.on('test:fail', ({ name, file, todo, details }) => {
     // A parent fails with its children; only they are counted.

@@ -41,6 +41,8 @@ export const EVENT_LIMITS = {
   ),
   pipeBatchBytesMax: limit(MIB, 'bytes', 'data of the events of one send along a pipe'),
   eventRetryAfterMsMax: limit(3600 * SECOND_MS, 'ms', 'time that a producer is asked to wait'),
+  clockJumpMsMin: limit(5 * SECOND_MS, 'ms', 'by which the clock has to be set to count as set'),
+  clockJumpPauseMs: limit(3600 * SECOND_MS, 'ms', 'time after the clock was set in which nothing expires'),
   // Delivery
   eventsInFlightMax: limit(1_000, 'count', 'events that are being delivered on one node'),
   eventSuspectsMax: limit(10_000, 'count', 'events in memory that were in an instance when it ended'),

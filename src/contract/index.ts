@@ -8,6 +8,7 @@ export { LIMITS } from './limits.ts';
 export type { LimitName } from './limits.ts';
 export { Secret } from './secret.ts';
 export { systemClock } from './clock.ts';
+export { ClockJumps } from './clock-jumps.ts';
 export type { Clock } from './clock.ts';
 export { newId } from './ids.ts';
 export type { IdPrefix } from './ids.ts';

@@ -82,6 +82,18 @@ for (const code of ['CORDON_FUNCTION_CRASHED', 'CORDON_FUNCTION_MEMORY'] as cons
   });
 }
 
+test('an attempt beside others that takes too long counts, and each event runs alone after it', async () => {
+  const { accept, dispatcher, log, time } = openDelivery([worker]);
+  const [poison = ''] = await accept(JOBS, 3);
+  // A loop: nothing else in the instance comes to its end.
+  dispatcher.answer = ({ ids, request }) =>
+    ids.includes(poison) || request.alone !== true ? { code: 'CORDON_FUNCTION_TIMEOUT' } : { ok: true };
+  await time.pass(10 * RETRY_MS);
+  assert.deepEqual([...log.dead.keys()], [poison]);
+  assert.equal(log.done.length, 2);
+  assert.equal(dispatcher.runs.filter(({ ids }) => ids.includes(poison)).length, ATTEMPTS.attempts);
+});
+
 test('a batch has what waits, at most as many messages as the source says and bytes as a run may have', async () => {
   const { accept, dispatcher, log } = openDelivery([batches({ batch: 10 })]);
   await accept(JOBS, 25);

@@ -114,6 +114,16 @@ export class Backlog {
     }
   }
 
+  /** The clock was set back: what was to be due at a time of the old one is asked for again. */
+  clockSet(now: number): void {
+    for (const share of this.#shares.values()) share.pausedUntil = Math.min(share.pausedUntil, now);
+    for (const waiting of this.#lanes.values()) {
+      if (waiting.fillBy !== null) waiting.fillBy = Math.min(waiting.fillBy, now);
+      waiting.dueAt = Math.min(waiting.dueAt, now);
+      this.#enlist(waiting, now);
+    }
+  }
+
   /** Who takes what may be another one now. */
   reassign(moment: Moment): void {
     for (const waiting of this.#lanes.values()) {

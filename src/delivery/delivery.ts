@@ -1,4 +1,4 @@
-import { LIMITS, systemClock } from '../contract/index.ts';
+import { ClockJumps, LIMITS, systemClock } from '../contract/index.ts';
 import type { Clock } from '../contract/index.ts';
 import type { EventLog, Lane, SourceTable } from '../events/index.ts';
 import type { Evidence } from '../evidence/index.ts';
@@ -35,6 +35,7 @@ export class Delivery {
   readonly #backlog: Backlog;
   readonly #turns: Turns;
   readonly #unsubscribe: () => void;
+  readonly #jumps: ClockJumps;
   #timer: { readonly at: number; cancel(): void } | null = null;
   #isPumping = false;
   #draining = false;
@@ -48,6 +49,7 @@ export class Delivery {
     this.#options = options;
     this.#events = events;
     this.#clock = clock;
+    this.#jumps = new ClockJumps(clock);
     this.#timers = timers;
     this.#backlog = backlog;
     this.#turns = new Turns({ events, project, ...running });
@@ -162,6 +164,7 @@ export class Delivery {
   }
 
   #moment(): Moment {
+    if (this.#jumps.look() < 0) this.#backlog.clockSet(this.#clock.now());
     return { now: this.#clock.now(), steady: this.#clock.monotonic() };
   }
 }

@@ -8,6 +8,8 @@ const INSTANCE_ENDS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'CORDON_FUNCTION_MEMORY',
   'CORDON_CHANNEL_VIOLATION',
 ]);
+/** A loop lets nothing else in its instance come to its end. The attempt counts all the same. */
+const OVERRUN: ErrorCode = 'CORDON_FUNCTION_TIMEOUT';
 
 /**
  * Events that were in an instance when it ended: one of them may have ended it. Each runs alone from then on, and
@@ -27,10 +29,11 @@ export class Suspects {
 
   /** Notes how a run ended. True: its events may be innocent, and get another attempt for this one. */
   judge(events: readonly ClaimedEvent[], result: RunResult, wasAlone: boolean): boolean {
-    const isEnd = result.kind === 'failed' && INSTANCE_ENDS.has(result.error.code);
-    if (!isEnd || wasAlone || this.#ids.size + events.length > this.#max) return false;
-    for (const { id } of events) this.#ids.add(id);
-    return true;
+    if (result.kind !== 'failed' || wasAlone || this.#ids.size + events.length > this.#max) return false;
+    const { code } = result.error;
+    const isEnd = INSTANCE_ENDS.has(code);
+    if (isEnd || code === OVERRUN) for (const { id } of events) this.#ids.add(id);
+    return isEnd;
   }
 
   /** The event is done or dead. */

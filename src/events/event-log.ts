@@ -3,6 +3,7 @@ import type { Evidence } from '../evidence/index.ts';
 import type { Store } from '../store/index.ts';
 import { prepareEvents } from './acceptance.ts';
 import { Claims } from './claims.ts';
+import { ClockWatch, dueByAnotherClock } from './clock-watch.ts';
 import { DeadLetters } from './dead-letters.ts';
 import { EventEnvelopes } from './envelope.ts';
 import { FailureRecords } from './failures.ts';
@@ -78,6 +79,7 @@ export async function openEventLog(options: EventLogOptions): Promise<EventLog> 
   const held = rows.filter(({ state }) => state === 'held');
   await store.commit([
     statement(store, 'update events set lease = null, due_at = ? where lease is not null', [clock.now()]),
+    dueByAnotherClock({ store, clock }),
     // They are right unless somebody else removed rows; a line without its first would stand still.
     ...(held.length === 0
       ? []
@@ -106,6 +108,7 @@ class StoreEventLog implements EventLog {
   readonly #settling: Settling;
   readonly #operations: Operations;
   readonly #sweeping: Sweeping;
+  readonly #watch: ClockWatch;
   readonly #timer: NodeJS.Timeout;
 
   constructor(parts: LogParts, holding: readonly (readonly [project: string, lane: Lane])[]) {
@@ -115,6 +118,7 @@ class StoreEventLog implements EventLog {
     this.#settling = new Settling(parts, dead);
     this.#operations = new Operations(parts, dead);
     this.#sweeping = new Sweeping(parts, dead);
+    this.#watch = new ClockWatch(parts, this.#sweeping);
     this.#timer = setInterval(
       () => void this.sweep().catch(() => undefined),
       LIMITS.eventSweepIntervalMs.value,
@@ -138,7 +142,9 @@ class StoreEventLog implements EventLog {
     return prepareEvents(this.#parts, events);
   }
 
-  claim(project: string, lane: Lane, options: ClaimOptions): Promise<readonly ClaimedEvent[]> {
+  async claim(project: string, lane: Lane, options: ClaimOptions): Promise<readonly ClaimedEvent[]> {
+    const minding = this.#watch.mind();
+    if (minding !== null) await minding;
     return this.#claims.claim(project, lane, options);
   }
 
@@ -151,6 +157,8 @@ class StoreEventLog implements EventLog {
   }
 
   async nextDue(project: string, lane: Lane): Promise<number | null> {
+    const minding = this.#watch.mind();
+    if (minding !== null) await minding;
     const { store } = this.#parts;
     // What is held is due once the one before it has left.
     const text = `select min(due_at) as at from events where project = ? and lane = ? and state = 'waiting'`;
@@ -180,8 +188,10 @@ class StoreEventLog implements EventLog {
     return this.#operations.drop(project, choice);
   }
 
-  sweep(): Promise<void> {
-    return this.#sweeping.sweep();
+  async sweep(): Promise<void> {
+    const minding = this.#watch.mind();
+    if (minding !== null) await minding;
+    await this.#sweeping.sweep();
   }
 
   async close(): Promise<void> {

@@ -14,10 +14,17 @@ export class Sweeping {
   readonly #parts: LogParts;
   readonly #dead: DeadLetters;
   #running: Promise<void> | null = null;
+  /** On the steady clock. */
+  #pausedUntil = Number.NEGATIVE_INFINITY;
 
   constructor(parts: LogParts, dead: DeadLetters) {
     this.#parts = parts;
     this.#dead = dead;
+  }
+
+  /** The clock was set: what looks old may not be, and nothing ends until somebody had time to set it right. */
+  pause(): void {
+    this.#pausedUntil = this.#parts.clock.monotonic() + LIMITS.clockJumpPauseMs.value;
   }
 
   /** One at a time; who comes while one runs gets that one. */
@@ -34,6 +41,7 @@ export class Sweeping {
   }
 
   async #sweep(): Promise<void> {
+    if (this.#parts.clock.monotonic() < this.#pausedUntil) return;
     await this.#expire();
     await this.#removeDead();
     for (const { project, lane } of [...this.#parts.counts.entries()]) await this.#trim(project, lane);

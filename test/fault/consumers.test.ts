@@ -22,7 +22,7 @@ function ids(count: number): string[] {
 
 async function rest(title: string): Promise<Balance> {
   const balance = await stand.atRest(REST_MS);
-  stand.print(title, balance);
+  if (title !== 'before') stand.print(title, balance);
   assert.deepEqual([balance.missing, balance.astray, balance.forged], [[], [], []]);
   assert.equal(balance.waiting, 0);
   return balance;

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
-const ROUNDS = 140;
+const ROUNDS = 120;
 const WORK_MS_MAX = 60;
 const EVENTS_PER_ROUND_MAX = 100_000;
 const WRITER = join(import.meta.dirname, 'writer.ts');
