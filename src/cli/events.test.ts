@@ -51,7 +51,10 @@ test('events list shows events by lane and state, and says where to go on', asyn
 });
 
 test('events lanes counts what each lane holds', async () => {
-  assert.match((await run('lanes')).stdout, /^LANE +WAITING +BYTES +DEAD\nqueue:jobs +1 +7 +1\n$/);
+  assert.match(
+    (await run('lanes')).stdout,
+    /^LANE +TAKEN BY +WAITING +BYTES +DEAD\nqueue:jobs +\(nobody\) +1 +7 +1\n$/,
+  );
   assert.deepEqual(JSON.parse((await run('lanes', '--json')).stdout), {
     lanes: [{ lane: 'queue:jobs', waiting: 1, waitingBytes: 7, dead: 1 }],
   });

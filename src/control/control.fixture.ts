@@ -26,6 +26,7 @@ import {
 import { FakeEvents } from './events.fixture.ts';
 import { FakeRejectedObjects } from './rejected-objects.fixture.ts';
 import { explanationOf } from './explanation.fixture.ts';
+import { IDLE_DELIVERY, STATUS } from './status.fixture.ts';
 import { MemoryEvidence } from './memory-evidence.fixture.ts';
 
 export function deploymentOf(app: string, id: string, routes: readonly RouteSpec[] = []): Deployment {
@@ -244,6 +245,7 @@ export async function startControl(
     accessKeys,
     accessSigner: new AccessSigner({ keys: accessKeys, endpoint: () => S3_URL, clock: systemClock }),
     events,
+    delivery: async () => IDLE_DELIVERY,
     rejectedObjects: fakes.rejectedObjects,
     explain: async (app, request) => {
       catalogue.app(app);
@@ -251,16 +253,7 @@ export async function startControl(
       return explanationOf(request.subject === 'bob' ? 'deny' : 'allow');
     },
     observed: (app) => observed.filter((use) => use.app === app),
-    status: async () => ({
-      startedAt: 1_700_000_000_000,
-      gatewayUrl: 'http://127.0.0.1:8080',
-      isolation: 'fake',
-      confines: true,
-      pool: { warm: 1, booting: 0, size: 1 },
-      requestsWaiting: 0,
-      instances: [],
-      versions: { cordon: '0.0.0' },
-    }),
+    status: async () => STATUS,
   };
   const server = createControlServer({ ...options, services, store });
   const { port } = await server.listen({ host: '127.0.0.1', port: 0 });

@@ -45,3 +45,35 @@ export const laneStatusSchema = z.object({
   waitingBytes: z.number(),
   dead: z.number(),
 });
+
+export const sourceViewSchema = z.object({
+  kind: z.enum(['upload', 'queue', 'cron', 'pipe']),
+  about: z
+    .string()
+    .describe('Bucket and prefix, queue, expression and time zone, or the function that sends.'),
+  lane: z.string().describe('Where its events wait.'),
+});
+
+const laneViewSchema = z.object({
+  lane: z.string(),
+  waiting: z.number().describe('Events that wait, those in flight included.'),
+  dead: z.number(),
+  oldestAt: time.nullable().describe('When the oldest that waits was accepted.'),
+});
+
+export const deliveryViewSchema = z.object({
+  inFlight: z.number().describe('Events that are being delivered.'),
+  draining: z.boolean(),
+  functions: z.array(
+    z.object({
+      app: z.string(),
+      function: z.string(),
+      inFlight: z.number(),
+      runs: z.number(),
+      window: z.number().describe('Runs that may go on at once as things stand.'),
+      windowMax: z.number(),
+      lanes: z.array(laneViewSchema),
+    }),
+  ),
+  unserved: z.array(laneViewSchema).describe('Lanes whose events no function takes now: they are kept.'),
+});

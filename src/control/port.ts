@@ -2,6 +2,7 @@ import type { ObservedUse } from '../broker/index.ts';
 import type { RejectedObjects } from '../capability/index.ts';
 import type { Secret } from '../contract/index.ts';
 import type { Alias, Deployment, FunctionRef } from '../deploy/index.ts';
+import type { DeliveryStatus } from '../delivery/index.ts';
 import type { EventLog } from '../events/index.ts';
 import type { Evidence } from '../evidence/index.ts';
 import type { AccessKeyInfo, ApiKeyInfo, NewAccessKey, NewApiKey } from '../identity/index.ts';
@@ -122,6 +123,8 @@ export interface ControlServices {
   readonly accessKeys: ControlAccessKeys;
   readonly accessSigner: Pick<AccessSigner, 'presign' | 'postForm'>;
   readonly events: ControlEvents;
+  /** What is being delivered. */
+  delivery(): Promise<DeliveryStatus>;
   readonly rejectedObjects: ControlRejectedObjects;
   /** What the functions of an app were seen to use since the server started. */
   observed(app: string): readonly ObservedUse[];

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { LIMITS } from '../contract/index.ts';
 import { SECRET_NAME } from '../manifest/index.ts';
+import { sourceViewSchema } from './event-schema.ts';
 
 /** Name of an app or a function. */
 export const nameSchema = z
@@ -27,6 +28,7 @@ export const routeViewSchema = z.object({
   path: z.string(),
   methods: z.array(z.string()).nullable().describe('Null: all methods.'),
   auth: z.string().describe('Who may call.'),
+  deliver: z.enum(['request', 'webhook', 'cloudevents']),
   url: z.string(),
 });
 
@@ -37,6 +39,7 @@ export const functionViewSchema = z.object({
   bundleBytes: z.number(),
   handlers: z.array(z.string()),
   routes: z.array(routeViewSchema),
+  sources: z.array(sourceViewSchema),
   limits: z.object({
     timeMs: z.number(),
     memoryBytes: z.number(),
@@ -205,6 +208,7 @@ export const statusSchema = z.object({
     }),
   ),
   requestsWaiting: z.number().describe('Requests that wait for an instance.'),
+  eventsWaiting: z.number().describe('Runs of events that wait for one.'),
   versions: z.record(z.string(), z.string()).describe('Of Cordon, Node.js, Deno and the sandbox.'),
 });
 

@@ -79,7 +79,13 @@ test('a holder of the token is answered', async () => {
     ['shop'],
   );
   assert.deepEqual(apps[0]?.functions[0]?.routes, [
-    { path: '/orders/:id', methods: ['GET'], auth: 'public', url: 'http://127.0.0.1:8080/orders/:id' },
+    {
+      path: '/orders/:id',
+      methods: ['GET'],
+      auth: 'public',
+      deliver: 'request',
+      url: 'http://127.0.0.1:8080/orders/:id',
+    },
   ]);
   assert.equal(control.evidence.recorded.length, 0);
 });
@@ -160,6 +166,7 @@ function fakeServices(): Parameters<typeof createControlServer>[0]['services'] {
     accessKeys: { create: unused, list: unused, revoke: unused },
     accessSigner: { presign: unused, postForm: unused },
     events: control.events,
+    delivery: unused,
     rejectedObjects: control.rejectedObjects,
     observed: unused,
     deployer: { deploy: unused },

@@ -1,9 +1,16 @@
 import type { Alias, Deployment, DeployedFunction } from '../deploy/index.ts';
+import { laneOf } from '../events/index.ts';
+import type { SourceSpec } from '../manifest/index.ts';
 import type { ServedApp } from './port.ts';
 import type { AppView, DeploymentView, FunctionView } from './schema.ts';
 
 /** Shows a deployment's function, with the URLs of its routes below the gateway. */
-function functionView(fn: DeployedFunction, hosts: readonly string[], gatewayUrl: string): FunctionView {
+function functionView(
+  app: string,
+  fn: DeployedFunction,
+  hosts: readonly string[],
+  gatewayUrl: string,
+): FunctionView {
   const base = routeBase(hosts, gatewayUrl);
   const { spec } = fn;
   return {
@@ -16,10 +23,29 @@ function functionView(fn: DeployedFunction, hosts: readonly string[], gatewayUrl
       path: route.path,
       methods: route.methods === null ? null : [...route.methods],
       auth: typeof route.auth === 'string' ? route.auth : `${route.auth.kind}:${route.auth.name}`,
+      deliver: route.deliver,
       url: `${base}${route.path}`,
+    })),
+    sources: spec.sources.map((source) => ({
+      kind: source.kind,
+      about: aboutOf(source),
+      lane: laneOf(app, spec.name, source),
     })),
     limits: { ...spec.limits },
   };
+}
+
+function aboutOf(source: SourceSpec): string {
+  switch (source.kind) {
+    case 'upload':
+      return `${source.bucket}/${source.prefix}`;
+    case 'queue':
+      return source.queue;
+    case 'cron':
+      return `${source.expression} (${source.timezone})`;
+    case 'pipe':
+      return source.from;
+  }
 }
 
 /** The gateway's URL with the app's first host name in the place of the address. */
@@ -44,7 +70,9 @@ export function deploymentView(deployment: Deployment, alias: Alias, gatewayUrl:
     app: deployment.app,
     createdAt: deployment.createdAt,
     role: roleOf(alias, deployment.id),
-    functions: deployment.functions.map((fn) => functionView(fn, deployment.manifest.hosts, gatewayUrl)),
+    functions: deployment.functions.map((fn) =>
+      functionView(deployment.app, fn, deployment.manifest.hosts, gatewayUrl),
+    ),
   };
 }
 
@@ -56,6 +84,6 @@ export function appView({ alias, live }: ServedApp, gatewayUrl: string): AppView
     live: alias.live,
     canary: alias.canary === null ? null : { ...alias.canary },
     previous: alias.previous,
-    functions: live.functions.map((fn) => functionView(fn, live.manifest.hosts, gatewayUrl)),
+    functions: live.functions.map((fn) => functionView(alias.app, fn, live.manifest.hosts, gatewayUrl)),
   };
 }

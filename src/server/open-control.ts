@@ -46,6 +46,7 @@ export async function openControl(
       accessKeys,
       accessSigner: new AccessSigner({ keys: accessKeys, endpoint: () => s3Url, clock: systemClock }),
       events,
+      delivery: () => facts.delivery.status(),
       rejectedObjects: functions.storage.rejected,
       gatewayUrl,
       observed: (app) => meter.observed(app),

@@ -64,7 +64,7 @@ export async function publish(
     .finally(uploaded);
 }
 
-/** Shows a deployment with its steps, routes and who may call them. */
+/** Shows a deployment with its steps, routes and who may call them, and what else runs its functions. */
 export function printDeployed(terminal: Terminal, result: DeployResult): void {
   const { deployment, app, steps, warnings, unchanged } = result;
   const rows = steps.map(({ name, ms }) => [name, `${Math.round(ms)} ms`]);
@@ -80,16 +80,17 @@ export function printDeployed(terminal: Terminal, result: DeployResult): void {
 }
 
 function printRoutes(terminal: Terminal, functions: App['functions']): void {
-  const rows = functions.flatMap((fn) =>
-    fn.routes.length === 0
-      ? [[fn.name, '-', `no route; run it with \`cordon invoke\``, '']]
-      : fn.routes.map((route) => [
-          fn.name,
-          route.methods?.join(',') ?? 'any',
-          route.url,
-          `auth: ${route.auth}`,
-        ]),
-  );
+  const rows = functions.flatMap((fn) => {
+    const routes = fn.routes.map(({ methods, url, auth, deliver }) => [
+      fn.name,
+      methods?.join(',') ?? 'any',
+      url,
+      `auth: ${auth}${deliver === 'request' ? '' : ', delivered as events'}`,
+    ]);
+    const sources = fn.sources.map(({ kind, about }) => [fn.name, kind, about, '']);
+    const all = [...routes, ...sources];
+    return all.length > 0 ? all : [[fn.name, '-', 'no route and no source; run it with `cordon invoke`', '']];
+  });
   for (const line of table(rows)) terminal.line(`  ${line.trimEnd()}`);
 }
 

@@ -51,15 +51,24 @@ export async function listEvents(
 
 export async function listLanes(context: CommandContext): Promise<number> {
   const { terminal } = context;
-  const { lanes } = await (await connect(context)).call('GET /v1/event-lanes', {});
-  terminal.result({ lanes });
+  const client = await connect(context);
+  const { lanes } = await client.call('GET /v1/event-lanes', {});
+  const delivery = await client.call('GET /v1/delivery', {});
+  terminal.result({ lanes, delivery });
+  const takers = new Map(
+    delivery.functions.flatMap(({ app, function: fn, lanes: taken }) =>
+      taken.map(({ lane }) => [lane, `${app}/${fn}`] as const),
+    ),
+  );
   if (lanes.length === 0) terminal.line('no events');
   else {
     const rows = lanes.map(({ lane, waiting, waitingBytes, dead }) => [
       oneLine(lane),
+      takers.get(lane) ?? '(nobody)',
       ...[waiting, waitingBytes, dead].map(String),
     ]);
-    for (const line of table([['LANE', 'WAITING', 'BYTES', 'DEAD'], ...rows])) terminal.line(line);
+    for (const line of table([['LANE', 'TAKEN BY', 'WAITING', 'BYTES', 'DEAD'], ...rows]))
+      terminal.line(line);
   }
   return EXIT.ok;
 }

@@ -3,6 +3,7 @@ import { eventJson } from '../../cloudevents/index.ts';
 import { CordonError } from '../../contract/index.ts';
 import type { EventChoice } from '../../events/index.ts';
 import {
+  deliveryViewSchema,
   eventDetailSchema,
   eventIdSchema,
   eventIdsSchema,
@@ -68,6 +69,24 @@ export const EVENT_OPERATIONS = [
         .filter(({ project }) => project === PROJECT)
         .toSorted((one, other) => (one.lane < other.lane ? -1 : 1));
       return { lanes };
+    },
+  }),
+  operation({
+    id: 'showDelivery',
+    method: 'GET',
+    path: '/v1/delivery',
+    summary: 'Shows what is being delivered to which function, and what waits for none.',
+    params: none,
+    query: none,
+    body: null,
+    response: deliveryViewSchema,
+    async handler({ services }) {
+      const { functions, unserved, ...rest } = await services.delivery();
+      return {
+        ...rest,
+        functions: functions.map((fn) => ({ ...fn, lanes: [...fn.lanes] })),
+        unserved: [...unserved],
+      };
     },
   }),
   operation({
