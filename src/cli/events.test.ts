@@ -57,6 +57,7 @@ test('events lanes counts what each lane holds', async () => {
   );
   assert.deepEqual(JSON.parse((await run('lanes', '--json')).stdout), {
     lanes: [{ lane: 'queue:jobs', waiting: 1, waitingBytes: 7, dead: 1 }],
+    delivery: { inFlight: 0, draining: false, functions: [], unserved: [] },
   });
   control.events.held = [];
   assert.equal((await run('lanes')).stdout, 'no events\n');
