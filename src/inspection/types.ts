@@ -1,3 +1,4 @@
+import { acceptsContentType } from '../manifest/index.ts';
 import { supportedMimeTypes } from 'file-type';
 
 /** Types by extension, where an extension says so much. The first is the one that a text of this name has. */
@@ -166,15 +167,13 @@ export function settledType(sniffed: string, declared: string | null, extension:
   return TEXTS.test(named) ? named : sniffed;
 }
 
-/** `image/*` stands for all images but SVG, which is a program. */
+/** Whether a list takes a type, however the list spells it; a wildcard never covers what browsers run scripts of. */
 export function isAmong(type: string, types: readonly string[] | null): boolean {
-  if (types === null) return true;
-  return types.some((wanted) => {
-    const [major = '', minor = ''] = wanted.toLowerCase().split('/');
-    if (minor === '*')
-      return type.startsWith(`${major}/`) && type !== 'image/svg+xml' && type !== 'text/html';
-    return canonicalType(wanted) === type || wanted.toLowerCase() === type;
-  });
+  if (types === null || types.includes(type)) return true;
+  return acceptsContentType(
+    types.map((wanted) => canonicalType(wanted) ?? wanted.toLowerCase()),
+    type,
+  );
 }
 
 /** An archive whose entries cannot be looked at here. */
