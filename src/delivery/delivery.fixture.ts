@@ -1,3 +1,5 @@
+import { RecordingEvidence } from '../evidence/recording-evidence.fixture.ts';
+export { RecordingEvidence };
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { EventOutcome } from '../channel/index.ts';
 import { CordonError, LIMITS } from '../contract/index.ts';
@@ -5,7 +7,6 @@ import type { Clock, ErrorCode } from '../contract/index.ts';
 import type { DeployedFunction, Deployment } from '../deploy/index.ts';
 import { SourceTable } from '../events/index.ts';
 import type { AttributeValue, Lane, NewEvent } from '../events/index.ts';
-import type { Evidence, SecurityEvent } from '../evidence/index.ts';
 import type { Exchange, ExchangeRequest, ResponseSink } from '../instance/index.ts';
 import { NO_AUTH, NO_GRANTS, ROUTE_DEFAULTS } from '../manifest/index.ts';
 import type { DeliverySpec, FunctionSpec, Manifest, RouteSpec, SourceSpec } from '../manifest/index.ts';
@@ -142,29 +143,6 @@ export class FakeDispatcher implements Dispatcher {
     }
     const text = 'raw' in answer ? answer.raw : JSON.stringify(answer);
     run.sink.head(200, ['content-type', 'application/json'], Buffer.from(text), true);
-  }
-}
-
-export class RecordingEvidence implements Evidence {
-  readonly lines: string[] = [];
-  readonly recorded: Omit<SecurityEvent, 'time'>[] = [];
-  log({ message }: { readonly message: string }): void {
-    this.lines.push(message);
-  }
-  record(event: Omit<SecurityEvent, 'time'>): void {
-    this.recorded.push(event);
-  }
-  logs(): Promise<never[]> {
-    return Promise.resolve([]);
-  }
-  events(): Promise<never[]> {
-    return Promise.resolve([]);
-  }
-  follow(): () => void {
-    return () => undefined;
-  }
-  flush(): Promise<void> {
-    return Promise.resolve();
   }
 }
 

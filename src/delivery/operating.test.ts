@@ -15,7 +15,7 @@ test('a claim that the store refuses is tried again after a pause, and says so o
   await time.pass(1);
   assert.equal(log.done.length, 1);
   assert.equal(evidence.lines.length, 1);
-  assert.match(evidence.lines[0] ?? '', /CORDON_STORE_FAILED/);
+  assert.match(evidence.lines[0]?.message ?? '', /CORDON_STORE_FAILED/);
 });
 
 test('an outcome that the store refuses is kept at a later attempt, and given up after the last', async () => {
@@ -31,7 +31,7 @@ test('an outcome that the store refuses is kept at a later attempt, and given up
   await lost.accept(JOBS, 1);
   await lost.time.pass(attempts * LIMITS.eventPauseMs.value);
   assert.equal(lost.log.done.length, 0);
-  assert.match(lost.evidence.lines[0] ?? '', /come again/);
+  assert.match(lost.evidence.lines[0]?.message ?? '', /come again/);
   await lost.time.pass(5000 + LIMITS.eventLeaseSlackMs.value);
   assert.equal(lost.log.done.length, 1, 'its lease ended');
   assert.equal(lost.dispatcher.runs.at(-1)?.attempt, 2);

@@ -1,8 +1,9 @@
+import { RecordingEvidence } from '../evidence/recording-evidence.fixture.ts';
+export { RecordingEvidence };
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '../contract/index.ts';
-import type { Evidence, SecurityEvent } from '../evidence/index.ts';
 import { openSqliteStore, type Store } from '../store/index.ts';
 import { openFileKeyWrapper, openVault, type Vault } from '../vault/index.ts';
 import { openEventLog } from './event-log.ts';
@@ -27,33 +28,6 @@ export class ManualClock implements Clock {
 
   move(ms: number): void {
     this.#now += ms;
-  }
-}
-
-/** Evidence that keeps what was recorded. */
-export class RecordingEvidence implements Evidence {
-  readonly recorded: Omit<SecurityEvent, 'time'>[] = [];
-
-  log(): void {}
-
-  record(event: Omit<SecurityEvent, 'time'>): void {
-    this.recorded.push(event);
-  }
-
-  logs(): Promise<never[]> {
-    return Promise.resolve([]);
-  }
-
-  events(): Promise<never[]> {
-    return Promise.resolve([]);
-  }
-
-  follow(): () => void {
-    return () => undefined;
-  }
-
-  flush(): Promise<void> {
-    return Promise.resolve();
   }
 }
 

@@ -1,8 +1,10 @@
+import { RecordingEvidence } from '../evidence/recording-evidence.fixture.ts';
+export { RecordingEvidence };
 import { LIMITS } from '../contract/index.ts';
 import { NO_AUTH, NO_GRANTS } from '../manifest/index.ts';
 import type { CordonError } from '../contract/index.ts';
 import type { DeployedFunction, Deployment } from '../deploy/index.ts';
-import type { Evidence, SecurityEvent } from '../evidence/index.ts';
+import type { Evidence } from '../evidence/index.ts';
 import type { Exchange, ExchangeRequest, ResponseSink } from '../instance/index.ts';
 import type { FunctionLimits } from '../manifest/index.ts';
 import { buildHarness, createBubblewrapIsolation } from '../sandbox/index.ts';
@@ -41,35 +43,6 @@ exports.default = {
   },
   async event(event) { await sleep(Number(event.ms)); },
 };`;
-
-export class RecordingEvidence implements Evidence {
-  readonly lines: {
-    level: string;
-    source: string;
-    message: string;
-    request: string | null;
-    instance: string | null;
-  }[] = [];
-  readonly recorded: Omit<SecurityEvent, 'time'>[] = [];
-  log(line: Parameters<Evidence['log']>[0]): void {
-    this.lines.push(line);
-  }
-  record(event: Omit<SecurityEvent, 'time'>): void {
-    this.recorded.push(event);
-  }
-  logs(): Promise<never[]> {
-    return Promise.resolve([]);
-  }
-  events(): Promise<never[]> {
-    return Promise.resolve([]);
-  }
-  follow(): () => void {
-    return () => undefined;
-  }
-  flush(): Promise<void> {
-    return Promise.resolve();
-  }
-}
 
 const defaultLimits: FunctionLimits = {
   timeMs: 5000,

@@ -1,3 +1,4 @@
+import { RecordingEvidence } from '../../src/evidence/recording-evidence.fixture.ts';
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -6,7 +7,6 @@ import { test } from 'node:test';
 import type { Clock } from '../../src/contract/index.ts';
 import { openEventLog } from '../../src/events/index.ts';
 import type { ClaimedEvent, EventLog, NewEvent } from '../../src/events/index.ts';
-import type { Evidence, SecurityEvent } from '../../src/evidence/index.ts';
 import { openSqliteStore } from '../../src/store/index.ts';
 import { openFileKeyWrapper, openVault } from '../../src/vault/index.ts';
 
@@ -38,32 +38,6 @@ class UnsteadyClock implements Clock {
   }
 }
 
-class Noted implements Evidence {
-  readonly reasons: string[] = [];
-
-  log(): void {}
-
-  record({ reason }: Omit<SecurityEvent, 'time'>): void {
-    this.reasons.push(reason);
-  }
-
-  logs(): Promise<never[]> {
-    return Promise.resolve([]);
-  }
-
-  events(): Promise<never[]> {
-    return Promise.resolve([]);
-  }
-
-  follow(): () => void {
-    return () => undefined;
-  }
-
-  flush(): Promise<void> {
-    return Promise.resolve();
-  }
-}
-
 function random(below: number): number {
   return Math.floor(Math.random() * below);
 }
@@ -82,7 +56,7 @@ function newEvent(id: string, delayMs: number): NewEvent {
 
 interface World {
   readonly clock: UnsteadyClock;
-  readonly evidence: Noted;
+  readonly evidence: RecordingEvidence;
   log: EventLog;
   reopen(): Promise<void>;
 }
@@ -90,7 +64,7 @@ interface World {
 async function inWorld(run: (world: World) => Promise<void>): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'cordon-clock-'));
   const clock = new UnsteadyClock();
-  const evidence = new Noted();
+  const evidence = new RecordingEvidence();
   const store = await openSqliteStore({ path: join(folder, 'cordon.db') });
   const wrapper = openFileKeyWrapper({ path: join(folder, 'master.key'), create: true });
   const sealer = await openVault({ store, wrapper });
@@ -157,7 +131,7 @@ test('a clock that is set back and forth while events are accepted, tried and sw
       `clock: accepted ${accepted.size}, done ${done.size}, dead ${dead.length}, waiting ${left.length - dead.length}; missing ${missing}`,
     );
     assert.deepEqual([missing, left.length - dead.length], [0, 0]);
-    assert.ok(evidence.reasons.includes('clock-set'));
+    assert.ok(evidence.recorded.some(({ reason }) => reason === 'clock-set'));
   }));
 
 test('nothing expires while the clock is ahead, and everything that is too old does once it is right', () =>

@@ -4,12 +4,12 @@
  *
  *   node disk-writer.ts FOLDER
  */
+import { RecordingEvidence } from '../../src/evidence/recording-evidence.fixture.ts';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CordonError, systemClock } from '../../src/contract/index.ts';
 import { openEventLog } from '../../src/events/index.ts';
 import type { EventLog, NewEvent } from '../../src/events/index.ts';
-import type { Evidence } from '../../src/evidence/index.ts';
 import { openSqliteStore } from '../../src/store/index.ts';
 import { openFileKeyWrapper, openVault } from '../../src/vault/index.ts';
 
@@ -20,15 +20,6 @@ const REFUSALS = 20;
 
 const folder = process.argv[2] ?? '';
 const ballast = join(folder, 'ballast');
-
-const silent: Evidence = {
-  log: () => undefined,
-  record: () => undefined,
-  logs: () => Promise.resolve([]),
-  events: () => Promise.resolve([]),
-  follow: () => () => undefined,
-  flush: () => Promise.resolve(),
-};
 
 function newEvent(id: string): NewEvent {
   return {
@@ -49,7 +40,12 @@ async function open(): Promise<{ readonly log: EventLog; close(): Promise<void> 
   const store = await openSqliteStore({ path: join(folder, 'cordon.db') });
   const wrapper = openFileKeyWrapper({ path: join(folder, 'master.key'), create: true });
   const vault = await openVault({ store, wrapper });
-  const log = await openEventLog({ store, sealer: vault, clock: systemClock, evidence: silent });
+  const log = await openEventLog({
+    store,
+    sealer: vault,
+    clock: systemClock,
+    evidence: new RecordingEvidence(),
+  });
   return {
     log,
     async close() {

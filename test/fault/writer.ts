@@ -4,12 +4,12 @@
  *
  *   node writer.ts FOLDER FIRST [drain]
  */
+import { RecordingEvidence } from '../../src/evidence/recording-evidence.fixture.ts';
 import { writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../../src/contract/index.ts';
 import { openEventLog } from '../../src/events/index.ts';
 import type { ClaimedEvent, EventLog, NewEvent, Settlement } from '../../src/events/index.ts';
-import type { Evidence } from '../../src/evidence/index.ts';
 import { openSqliteStore } from '../../src/store/index.ts';
 import { openFileKeyWrapper, openVault } from '../../src/vault/index.ts';
 
@@ -36,15 +36,6 @@ function say(...words: readonly string[]): void {
     }
   }
 }
-
-const silent: Evidence = {
-  log: () => undefined,
-  record: () => undefined,
-  logs: () => Promise.resolve([]),
-  events: () => Promise.resolve([]),
-  follow: () => () => undefined,
-  flush: () => Promise.resolve(),
-};
 
 function random(below: number): number {
   return Math.floor(Math.random() * below);
@@ -139,7 +130,12 @@ const vault = await openVault({
   store,
   wrapper: openFileKeyWrapper({ path: join(folder, 'master.key'), create: true }),
 });
-const log = await openEventLog({ store, sealer: vault, clock: systemClock, evidence: silent });
+const log = await openEventLog({
+  store,
+  sealer: vault,
+  clock: systemClock,
+  evidence: new RecordingEvidence(),
+});
 await tellState(log);
 say('opened');
 const drains = mode === 'drain';
