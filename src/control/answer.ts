@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ERRORS, type CordonError } from '../contract/index.ts';
+import type { MessageAnswer } from './operation.ts';
 import type { ErrorBody } from './schema.ts';
 
 /** How long a refused client may go on sending its body before the connection is cut, in ms. */
@@ -20,6 +21,18 @@ export function answerJson(response: ServerResponse, status: number, value: unkn
   if (response.destroyed) return;
   const text = JSON.stringify(value);
   response.writeHead(status, headersFor(text)).end(text);
+}
+
+/** Answers with a message of another format. */
+export function answerMessage(
+  response: ServerResponse,
+  status: number,
+  { headers, body }: MessageAnswer,
+): void {
+  if (response.destroyed) return;
+  const own = ['cache-control', 'no-store', 'x-content-type-options', 'nosniff'];
+  const length = ['content-length', String(body?.byteLength ?? 0)];
+  response.writeHead(status, [...headers, ...own, ...length]).end(body ?? undefined);
 }
 
 /**

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
+import { readCloudEvents } from '../cloudevents/index.ts';
 import { LIMITS } from '../contract/index.ts';
 import { startControl, type Harness } from './control.fixture.ts';
 import { detailOf } from './events.fixture.ts';
@@ -153,4 +154,31 @@ test('events are for holders of a control token', async () => {
     assert.equal((await send(method, path, body, 'wrong')).status, 401, path);
   assert.equal(control.events.held.length, 3);
   assert.equal((await send('GET', '/v1/security-events?kind=event.refused')).status, 200);
+});
+
+async function message(path: string): Promise<Response> {
+  return fetch(control.url + path, { headers: { authorization: `Bearer ${control.token}` } });
+}
+
+test('an event is written in structured and in binary mode, and several as a batch', async () => {
+  const [{ event }] = [detailOf('evt_1')];
+  const structured = await message('/v1/events/evt_1/cloudevent');
+  assert.equal(structured.headers.get('content-type'), 'application/cloudevents+json');
+  const read = async (response: Response): Promise<readonly unknown[]> =>
+    readCloudEvents({
+      contentType: response.headers.get('content-type'),
+      headers: [...response.headers].flat(),
+      body: new Uint8Array(await response.arrayBuffer()),
+    }).map(({ attributes: { id, source, type }, data }) => ({ id, source, type, data: String(data) }));
+  const { id, source, type } = event.attributes;
+  const wanted = { id, source, type, data: String(event.data) };
+  assert.deepEqual(await read(structured), [wanted]);
+  assert.deepEqual(await read(await message('/v1/events/evt_1/cloudevent?mode=binary')), [wanted]);
+  const batch = await message('/v1/cloudevents?state=dead');
+  assert.equal(batch.headers.get('content-type'), 'application/cloudevents-batch+json');
+  assert.equal((await read(batch)).length, 2);
+  assert.equal((await send('GET', '/v1/events/evt_9/cloudevent')).status, 404);
+  assert.equal((await send('GET', '/v1/events/evt_1/cloudevent?mode=batched')).status, 400);
+  assert.equal((await send('GET', '/v1/cloudevents?limit=101')).status, 400);
+  assert.equal((await send('GET', '/v1/cloudevents', undefined, 'cordon_wrong')).status, 401);
 });

@@ -46,7 +46,8 @@ export function openApiDocument(): Json {
 
 function operationObject(row: AnyOperation): Json {
   const parameters = [...parametersOf(row.params, 'path'), ...parametersOf(row.query, 'query')];
-  const mediaType = row.streams ? 'text/event-stream' : 'application/json';
+  const [json] = row.streams ? ['text/event-stream'] : ['application/json'];
+  const mediaTypes = row.mediaTypes.length > 0 ? row.mediaTypes : [json ?? ''];
   return {
     operationId: row.id,
     summary: row.summary,
@@ -56,7 +57,9 @@ function operationObject(row: AnyOperation): Json {
     responses: {
       [String(row.status)]: {
         description: row.streams ? 'Server-sent events; the data of each is one of these.' : 'Done.',
-        content: { [mediaType]: { schema: jsonSchema(row.response, 'output') } },
+        content: Object.fromEntries(
+          mediaTypes.map((type) => [type, { schema: jsonSchema(row.response, 'output') }]),
+        ),
       },
       default: { $ref: '#/components/responses/Error' },
     },

@@ -31,6 +31,13 @@ export interface OperationContext {
   document(): Record<string, unknown>;
 }
 
+/** An answer that is a message of its own and not JSON of this API. */
+export interface MessageAnswer {
+  /** Names and values in turn, Content-Type among them. */
+  readonly headers: readonly string[];
+  readonly body: Uint8Array | null;
+}
+
 /** A request, taken apart and not yet checked. */
 export interface RawInput {
   readonly params: Readonly<Record<string, string>>;
@@ -72,6 +79,12 @@ interface Row<
   /** Of the JSON answer, or of each event where `subscribe` is given. */
   readonly response: R;
   readonly status?: number;
+  /** In place of `handler`, for an answer in another format than JSON of this API; `mediaTypes` lists those that it has. */
+  readonly write?: (
+    context: OperationContext,
+    input: { readonly params: z.output<P>; readonly query: z.output<Q> },
+  ) => Promise<MessageAnswer>;
+  readonly mediaTypes?: readonly string[];
   readonly handler?: (
     context: OperationContext,
     input: { readonly params: z.output<P>; readonly query: z.output<Q>; readonly body: BodyOut<B> },
@@ -97,6 +110,10 @@ export interface AnyOperation {
   readonly response: z.ZodType;
   readonly status: number;
   readonly streams: boolean;
+  /** What the answer is, where it is not JSON of this API; else empty. */
+  readonly mediaTypes: readonly string[];
+  /** Checks the input and gives the message that is the answer. */
+  message(context: OperationContext, raw: RawInput): Promise<MessageAnswer>;
   /** Checks the input, runs the handler, checks the result. Errors: CORDON_INPUT_INVALID and the handler's. */
   execute(context: OperationContext, raw: RawInput): Promise<unknown>;
   /** Checks the input of a stream and returns what starts it, which returns what stops it. */
@@ -121,7 +138,7 @@ export function operation<
   B extends BodyKind,
   R extends z.ZodType,
 >(row: Row<Id, M, Path, P, Q, B, R>): Operation<M, Path, z.input<P>, z.input<Q>, BodyIn<B>, z.output<R>> {
-  const { handler, subscribe } = row;
+  const { handler, subscribe, write } = row;
   return {
     id: row.id,
     method: row.method,
@@ -134,6 +151,14 @@ export function operation<
     access: row.access ?? 'token',
     status: row.status ?? 200,
     streams: subscribe !== undefined,
+    mediaTypes: row.mediaTypes ?? [],
+    async message(context, raw) {
+      if (write === undefined) throw new CordonError('CORDON_INTERNAL', `The operation ${row.id} is JSON.`);
+      return write(context, {
+        params: check(row.params, raw.params, 'path'),
+        query: check(row.query, raw.query, 'query'),
+      });
+    },
     async execute(context, raw) {
       if (handler === undefined)
         throw new CordonError('CORDON_INTERNAL', `The operation ${row.id} is a stream.`);

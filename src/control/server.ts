@@ -11,7 +11,7 @@ import type { ControlServices } from './port.ts';
 import { OperationRouter, type Matched } from './routing.ts';
 import { OPERATIONS } from './table.ts';
 import { verifyToken } from './tokens.ts';
-import { answerError, answerJson } from './answer.ts';
+import { answerError, answerJson, answerMessage } from './answer.ts';
 
 export interface ControlServerOptions {
   readonly services: ControlServices;
@@ -131,6 +131,10 @@ class HttpControlServer implements ControlServer {
     };
     if (operation.streams) {
       this.#stream(matched, context, request, response);
+      return;
+    }
+    if (operation.mediaTypes.length > 0) {
+      answerMessage(response, operation.status, await operation.message(context, { params, query, body }));
       return;
     }
     answerJson(response, operation.status, await operation.execute(context, { params, query, body }));

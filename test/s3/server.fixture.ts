@@ -5,6 +5,13 @@ import type { Home, ServerProcess } from '../../tools/server-process.ts';
 
 const keySchema = z.object({ id: z.string(), secret: z.string() });
 const urlSchema = z.object({ url: z.string() });
+const formSchema = z.object({
+  url: z.string(),
+  fields: z.array(z.object({ name: z.string(), value: z.string() })),
+});
+
+/** A form as `cordon access-key post-form` prints it. */
+export type PostForm = z.output<typeof formSchema>;
 
 /** An access key as `cordon access-key create` prints it. */
 export interface MadeKey {
@@ -45,7 +52,21 @@ export async function presign(
   return urlSchema.parse(signed).url;
 }
 
-/** The SDK as its users set it up, which tries once alone. */
+const quiet = { debug() {}, info() {}, warn() {}, error() {} };
+
+/** Signs a form by the command line; after `prefix` follows the name of the file. */
+export async function signForm(
+  home: Home,
+  prefix: string,
+  bytesMax: number,
+  { accessKeyId }: MadeKey,
+): Promise<PostForm> {
+  const args = ['--type', 'image/*', '--max', `${bytesMax}B`, '--key', accessKeyId];
+  const [printed] = await home.json('access-key', 'post-form', prefix, ...args);
+  return formSchema.parse(printed);
+}
+
+/** The SDK as its users set it up, which tries once alone and says nothing of it. */
 export function clientOf(
   { s3Url }: Pick<ServerProcess, 's3Url'>,
   credentials: MadeKey,
@@ -56,6 +77,7 @@ export function clientOf(
     region: 'us-east-1',
     forcePathStyle: true,
     maxAttempts: 1,
+    logger: quiet,
     credentials,
     ...settings,
   });

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { eventJson } from '../../cloudevents/index.ts';
-import { CordonError } from '../../contract/index.ts';
-import type { EventChoice } from '../../events/index.ts';
+import { eventJson, writeBatch, writeCloudEvent } from '../../cloudevents/index.ts';
+import { CordonError, LIMITS } from '../../contract/index.ts';
+import type { EventChoice, EventDetail } from '../../events/index.ts';
 import {
   deliveryViewSchema,
   eventDetailSchema,
@@ -13,12 +13,29 @@ import {
   laneStatusSchema,
 } from '../event-schema.ts';
 import { operation } from '../operation.ts';
+import type { ControlServices } from '../port.ts';
 import { PROJECT } from '../project.ts';
 import { limitSchema } from '../schema.ts';
 
 const none = z.strictObject({});
 const LIMIT_DEFAULT = 100;
 const byIds = z.strictObject({ ids: eventIdsSchema });
+
+async function shown({ events }: ControlServices, id: string): Promise<EventDetail> {
+  const detail = await events.show(PROJECT, id);
+  if (detail === null) throw new CordonError('CORDON_EVENT_UNKNOWN', `There is no event ${id}.`);
+  return detail;
+}
+
+/** Null: it was done meanwhile, or it is none of this server's. */
+async function writable({ events }: ControlServices, id: string): Promise<EventDetail | null> {
+  try {
+    return await events.show(PROJECT, id);
+  } catch (thrown) {
+    if (thrown instanceof CordonError && thrown.code === 'CORDON_EVENT_FORGED') return null;
+    throw thrown;
+  }
+}
 
 export const EVENT_OPERATIONS = [
   operation({
@@ -99,9 +116,47 @@ export const EVENT_OPERATIONS = [
     body: null,
     response: eventDetailSchema,
     async handler({ services }, { params: { id } }) {
-      const detail = await services.events.show(PROJECT, id);
-      if (detail === null) throw new CordonError('CORDON_EVENT_UNKNOWN', `There is no event ${id}.`);
+      const detail = await shown(services, id);
       return { ...detail, failures: [...detail.failures], event: eventJson(detail.event) };
+    },
+  }),
+  operation({
+    id: 'writeEvent',
+    method: 'GET',
+    path: '/v1/events/{id}/cloudevent',
+    summary: 'Writes an event as CloudEvents 1.0 does over HTTP, in structured or binary mode.',
+    params: z.strictObject({ id: eventIdSchema }),
+    query: z.strictObject({ mode: z.enum(['structured', 'binary']).optional() }),
+    body: null,
+    response: z.unknown(),
+    mediaTypes: ['application/cloudevents+json', '*/*'],
+    async write({ services }, { params: { id }, query: { mode = 'structured' } }) {
+      return writeCloudEvent((await shown(services, id)).event, mode);
+    },
+  }),
+  operation({
+    id: 'writeEvents',
+    method: 'GET',
+    path: '/v1/cloudevents',
+    summary: 'Writes the events that a list would show, oldest first, as one batch of CloudEvents 1.0.',
+    params: none,
+    query: z.strictObject({
+      lane: laneSchema.optional(),
+      state: eventStateSchema.optional(),
+      limit: z.coerce.number<number | string>().int().min(1).max(LIMITS.eventBatchMax.value).optional(),
+    }),
+    body: null,
+    response: z.array(z.record(z.string(), z.unknown())),
+    mediaTypes: ['application/cloudevents-batch+json'],
+    async write({ services }, { query: { lane, state, limit } }) {
+      const { events } = await services.events.list({
+        project: PROJECT,
+        ...(lane === undefined ? {} : { lane }),
+        ...(state === undefined ? {} : { state }),
+        limit: limit ?? LIMITS.eventBatchMax.value,
+      });
+      const found = await Promise.all(events.map(({ id }) => writable(services, id)));
+      return writeBatch(found.flatMap((detail) => (detail === null ? [] : [detail.event])));
     },
   }),
   operation({
