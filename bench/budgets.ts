@@ -2,6 +2,9 @@
 import { BUCKET_GET, BUCKET_GROWTH, BUCKET_PUT } from './bucket.ts';
 import { coldName, DENO_PROCESS, POOL_EMPTY, WORKER_LOADER } from './cold-start.ts';
 import { DIRECT, EGRESS } from './egress.ts';
+import { GROWTH } from './event-backlog.ts';
+import { ACCEPTED_BATCHED, TO_HANDLER } from './event-intake.ts';
+import { LOG_KEYED } from './event-log.ts';
 import { ACCEPTED, BEFORE, CAPACITY, KNOWN_FAILED, KNOWN_LATENCY } from './flood.ts';
 import { GRANT_ALLOWED, GRANT_DENIED } from './grant-check.ts';
 import { ALL_TOGETHER, PUBLIC_ROUTE, guardedName } from './gateway.ts';
@@ -25,7 +28,7 @@ export interface Verdict {
 
 interface Budget {
   readonly name: string;
-  readonly unit: 'ms' | 'x' | 'µs' | 'MB' | 'MB/s' | '%';
+  readonly unit: 'ms' | 'x' | 'µs' | 'MB' | 'MB/s' | 'events/s' | '%';
   readonly bound: { readonly atMost: number } | { readonly atLeast: number };
   readonly value: (results: readonly Result[]) => number | null;
 }
@@ -113,6 +116,10 @@ const BUDGETS: readonly Budget[] = [
   atLeast('bucket put of 100 MB', 300, of(BUCKET_PUT), 'MB/s'),
   atLeast('bucket get of 100 MB', 300, of(BUCKET_GET), 'MB/s'),
   atMost('bucket, 100 MB: growth of the server', 32, 'MB', of(BUCKET_GROWTH)),
+  atLeast('events accepted by the log, known again by a key', 5000, of(LOG_KEYED), 'events/s'),
+  atLeast('events accepted over HTTP, in batches', 5000, of(ACCEPTED_BATCHED), 'events/s'),
+  atMost('event, acknowledged to its handler: p50', 15, 'ms', of(TO_HANDLER)),
+  atMost('events that wait: growth of the server', 64, 'MB', of(GROWTH)),
 ];
 
 /** Judges a run. A budget that is missed is said, never an error: what a machine has to spare differs. */

@@ -9,7 +9,7 @@ const CHUNKED_END = Buffer.from('0\r\n\r\n');
 
 export interface Target {
   readonly port: number;
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'PUT';
   readonly path: string;
   /** Bytes of body to send. */
   readonly bodyBytes: number;
@@ -25,12 +25,13 @@ export interface Target {
 export function encodeRequest(target: Target): Buffer {
   const { type, text } = target.body ?? { type: 'text/plain', text: 'x'.repeat(target.bodyBytes) };
   const fields = { host: `127.0.0.1:${target.port}`, ...target.headers };
-  if (target.method === 'POST') {
+  const hasBody = target.method !== 'GET';
+  if (hasBody) {
     Object.assign(fields, { 'content-length': String(Buffer.byteLength(text)), 'content-type': type });
   }
   const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}`);
   const head = `${target.method} ${target.path} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`;
-  return Buffer.from(head + (target.method === 'POST' ? text : ''));
+  return Buffer.from(hasBody ? head + text : head);
 }
 
 /** Called as the answer's first byte and its end arrive. */

@@ -17,6 +17,8 @@ const SETTLE_MS = 30;
 const credentialsSchema = z.looseObject({ token: z.string() });
 
 type Status = CallResult<'GET /v1/status'>;
+type LaneCounts = Pick<CallResult<'GET /v1/event-lanes'>['lanes'][number], 'waiting' | 'dead'>;
+const EMPTY_LANE: LaneCounts = { waiting: 0, dead: 0 };
 
 /** A Cordon server as a person starts it, by `bin/cordon up`. */
 export class CordonServer {
@@ -79,6 +81,17 @@ export class CordonServer {
     await sleep(SETTLE_MS);
   }
 
+  /** What waits and what is dead in a lane of events. */
+  async lane(name: string): Promise<LaneCounts> {
+    const { lanes } = await this.#client.call('GET /v1/event-lanes', {});
+    return lanes.find(({ lane }) => lane === name) ?? EMPTY_LANE;
+  }
+
+  /** Has all dead letters of a lane delivered again. Returns how many. */
+  async replay(lane: string): Promise<number> {
+    return (await this.#client.call('POST /v1/events/replay', { body: { lane } })).replayed;
+  }
+
   /** What a function answers with 200 and JSON. Throws for another answer. */
   async json(path: string): Promise<unknown> {
     const response = await fetch(`${this.process.gatewayUrl}${path}`);
@@ -107,6 +120,14 @@ export class CordonServer {
       functions[name] = { entry: `src/${name}.js`, routes, limits, grants };
     }
     await writeFile(join(folder, 'cordon.jsonc'), JSON.stringify({ name: app, functions }));
+    await this.home.json('deploy', folder);
+  }
+
+  /** Deploys an app of one file, `main.js`. */
+  async deployApp(place: Workplace, manifest: { readonly name: string }, source: string): Promise<void> {
+    const folder = await place.newFolder(manifest.name);
+    await writeFile(join(folder, 'main.js'), source);
+    await writeFile(join(folder, 'cordon.jsonc'), JSON.stringify(manifest));
     await this.home.json('deploy', folder);
   }
 

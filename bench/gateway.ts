@@ -195,7 +195,7 @@ async function runRound(place: Workplace, variant: Variant, durationMs: number):
     ...(streams === undefined ? {} : { streamsPerSession: streams }),
     pids: variant.front(),
     durationMs: variants === undefined ? durationMs : 60_000,
-    ...(variants === undefined ? {} : { variants }),
+    ...(variants === undefined ? {} : { variants: variants.map((fields) => ({ headers: fields })) }),
   });
   return { throughput: requests / seconds, latencies, cpuMicros: cpuMicros / requests };
 }

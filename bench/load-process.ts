@@ -16,6 +16,7 @@ interface Sender {
 }
 
 async function run(order: LoadOrder): Promise<LoadResult> {
+  const { pids = [], status: wanted = 200 } = order;
   const nextRequest = requestsOf(order);
   const { promise: done, resolve, reject } = Promise.withResolvers<void>();
   let count = 0;
@@ -30,7 +31,7 @@ async function run(order: LoadOrder): Promise<LoadResult> {
     const listener: ResponseListener = {
       first: () => undefined,
       end: (status) => {
-        if (status !== 200) {
+        if (status !== wanted) {
           reject(new Error(`status ${status}`));
           return;
         }
@@ -58,7 +59,6 @@ async function run(order: LoadOrder): Promise<LoadResult> {
     });
   }
 
-  const { pids = [] } = order;
   const cpuBefore = cpuMicrosOf(pids);
   const startedAt = performance.now();
   for (const start of starts) start();
@@ -84,8 +84,8 @@ async function run(order: LoadOrder): Promise<LoadResult> {
 /** Gives the next request each time; null when each variant has been sent once. */
 function requestsOf(order: LoadOrder): () => Buffer | null {
   const { variants } = order;
-  const requests = (variants ?? [{}]).map((headers) =>
-    encodeRequest({ ...order, headers: { ...order.headers, ...headers } }),
+  const requests = (variants ?? [{}]).map((variant) =>
+    encodeRequest({ ...order, ...variant, headers: { ...order.headers, ...variant.headers } }),
   );
   let next = 0;
   return () => {

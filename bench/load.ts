@@ -14,12 +14,14 @@ export interface LoadOrder extends Target {
   readonly streamsPerSession?: number;
   /** Processes whose CPU time is wanted, from when all connections stand. */
   readonly pids?: readonly number[];
-  /** Fields that differ from request to request: each is sent once, and then the round is over. */
-  readonly variants?: readonly Readonly<Record<string, string>>[];
+  /** What differs from request to request: each is sent once, and then the round is over. */
+  readonly variants?: readonly Partial<Pick<Target, 'path' | 'headers' | 'body'>>[];
+  /** Of every answer. Default: 200. */
+  readonly status?: number;
 }
 
 export interface LoadResult {
-  /** Answers with status 200. */
+  /** Answers with the status that was asked for. */
   readonly requests: number;
   readonly seconds: number;
   /** ms from the write of a request to the last byte of its answer. */

@@ -5,7 +5,8 @@ import type { Workplace } from './workplace.ts';
 export interface Result {
   /** What was measured, the same text for every subject: `GET 100 B, 32 connections: throughput`. */
   readonly name: string;
-  readonly unit: 'requests/s' | 'operations/s' | 'ms' | 'µs' | 'MB' | 'KB' | 'MB/s' | '%' | 'count';
+  readonly unit:
+    'requests/s' | 'operations/s' | 'events/s' | 's' | 'ms' | 'µs' | 'MB' | 'KB' | 'MB/s' | '%' | 'count';
   readonly subject: string;
   readonly median: number;
   readonly p90: number | null;

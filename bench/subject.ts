@@ -100,6 +100,11 @@ export function nodeHello(): Launch {
   return { command: process.execPath, args: [join(PEERS, 'node-hello.mjs')] };
 }
 
+/** Keeps what is PUT in files of `folder`. */
+export function nodeFiles(folder: string): Launch {
+  return { command: process.execPath, args: [join(PEERS, 'node-files.mjs'), folder] };
+}
+
 /** `socket`: path of a unix socket to listen on in place of a port. */
 export function denoHello(socket?: string): Launch {
   const permissions =

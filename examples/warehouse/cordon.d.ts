@@ -81,48 +81,98 @@ declare namespace Cordon {
     get(key: string, options?: { type: 'stream'; cacheTtl?: number }): Promise<ReadableStream | null>;
     get(keys: string[], type: 'text'): Promise<Map<string, string | null>>;
     get<T = unknown>(keys: string[], type: 'json'): Promise<Map<string, T | null>>;
-    get(keys: string[], options?: { type?: undefined; cacheTtl?: number }): Promise<Map<string, string | null>>;
+    get(
+      keys: string[],
+      options?: { type?: undefined; cacheTtl?: number },
+    ): Promise<Map<string, string | null>>;
     get(keys: string[], options?: { type: 'text'; cacheTtl?: number }): Promise<Map<string, string | null>>;
-    get<T = unknown>(keys: string[], options?: { type: 'json'; cacheTtl?: number }): Promise<Map<string, T | null>>;
-    getWithMetadata<M = unknown>(key: string, options?: { type?: undefined; cacheTtl?: number }): Promise<KVFound<string, M>>;
+    get<T = unknown>(
+      keys: string[],
+      options?: { type: 'json'; cacheTtl?: number },
+    ): Promise<Map<string, T | null>>;
+    getWithMetadata<M = unknown>(
+      key: string,
+      options?: { type?: undefined; cacheTtl?: number },
+    ): Promise<KVFound<string, M>>;
     getWithMetadata<M = unknown>(key: string, type: 'text'): Promise<KVFound<string, M>>;
     getWithMetadata<T = unknown, M = unknown>(key: string, type: 'json'): Promise<KVFound<T, M>>;
     getWithMetadata<M = unknown>(key: string, type: 'arrayBuffer'): Promise<KVFound<ArrayBuffer, M>>;
     getWithMetadata<M = unknown>(key: string, type: 'stream'): Promise<KVFound<ReadableStream, M>>;
-    getWithMetadata<M = unknown>(key: string, options: { type: 'text'; cacheTtl?: number }): Promise<KVFound<string, M>>;
-    getWithMetadata<T = unknown, M = unknown>(key: string, options: { type: 'json'; cacheTtl?: number }): Promise<KVFound<T, M>>;
-    getWithMetadata<M = unknown>(key: string, options: { type: 'arrayBuffer'; cacheTtl?: number }): Promise<KVFound<ArrayBuffer, M>>;
-    getWithMetadata<M = unknown>(key: string, options: { type: 'stream'; cacheTtl?: number }): Promise<KVFound<ReadableStream, M>>;
+    getWithMetadata<M = unknown>(
+      key: string,
+      options: { type: 'text'; cacheTtl?: number },
+    ): Promise<KVFound<string, M>>;
+    getWithMetadata<T = unknown, M = unknown>(
+      key: string,
+      options: { type: 'json'; cacheTtl?: number },
+    ): Promise<KVFound<T, M>>;
+    getWithMetadata<M = unknown>(
+      key: string,
+      options: { type: 'arrayBuffer'; cacheTtl?: number },
+    ): Promise<KVFound<ArrayBuffer, M>>;
+    getWithMetadata<M = unknown>(
+      key: string,
+      options: { type: 'stream'; cacheTtl?: number },
+    ): Promise<KVFound<ReadableStream, M>>;
     getWithMetadata<M = unknown>(keys: string[], type: 'text'): Promise<Map<string, KVFound<string, M>>>;
-    getWithMetadata<T = unknown, M = unknown>(keys: string[], type: 'json'): Promise<Map<string, KVFound<T, M>>>;
-    getWithMetadata<M = unknown>(keys: string[], options?: { type?: undefined; cacheTtl?: number }): Promise<Map<string, KVFound<string, M>>>;
-    getWithMetadata<M = unknown>(keys: string[], options?: { type: 'text'; cacheTtl?: number }): Promise<Map<string, KVFound<string, M>>>;
-    getWithMetadata<T = unknown, M = unknown>(keys: string[], options?: { type: 'json'; cacheTtl?: number }): Promise<Map<string, KVFound<T, M>>>;
-    put(key: string, value: string | ArrayBuffer | ArrayBufferView | ReadableStream, options?: { expiration?: number; expirationTtl?: number; metadata?: unknown }): Promise<void>;
+    getWithMetadata<T = unknown, M = unknown>(
+      keys: string[],
+      type: 'json',
+    ): Promise<Map<string, KVFound<T, M>>>;
+    getWithMetadata<M = unknown>(
+      keys: string[],
+      options?: { type?: undefined; cacheTtl?: number },
+    ): Promise<Map<string, KVFound<string, M>>>;
+    getWithMetadata<M = unknown>(
+      keys: string[],
+      options?: { type: 'text'; cacheTtl?: number },
+    ): Promise<Map<string, KVFound<string, M>>>;
+    getWithMetadata<T = unknown, M = unknown>(
+      keys: string[],
+      options?: { type: 'json'; cacheTtl?: number },
+    ): Promise<Map<string, KVFound<T, M>>>;
+    put(
+      key: string,
+      value: string | ArrayBuffer | ArrayBufferView | ReadableStream,
+      options?: { expiration?: number; expirationTtl?: number; metadata?: unknown },
+    ): Promise<void>;
     delete(key: string): Promise<void>;
-    list<M = unknown>(options?: { prefix?: string | null; limit?: number; cursor?: string | null }): Promise<KVList<M>>;
+    list<M = unknown>(options?: {
+      prefix?: string | null;
+      limit?: number;
+      cursor?: string | null;
+    }): Promise<KVList<M>>;
   }
   interface KVFound<T, M> {
     value: T | null;
     metadata: M | null;
     cacheStatus: string | null;
   }
-  type KVList<M> = { keys: { name: string; expiration?: number; metadata?: M }[]; cacheStatus: string | null } & (
-    { list_complete: true } | { list_complete: false; cursor: string }
-  );
+  type KVList<M> = {
+    keys: { name: string; expiration?: number; metadata?: M }[];
+    cacheStatus: string | null;
+  } & ({ list_complete: true } | { list_complete: false; cursor: string });
 
   interface R2Bucket {
     head(key: string): Promise<R2Object | null>;
-    get(key: string, options: R2GetOptions & { onlyIf: R2Conditional | Headers }): Promise<R2ObjectBody | R2Object | null>;
+    get(
+      key: string,
+      options: R2GetOptions & { onlyIf: R2Conditional | Headers },
+    ): Promise<R2ObjectBody | R2Object | null>;
     get(key: string, options?: R2GetOptions): Promise<R2ObjectBody | null>;
-    put(key: string, value: R2Value, options: R2PutOptions & { onlyIf: R2Conditional | Headers }): Promise<R2Object | null>;
+    put(
+      key: string,
+      value: R2Value,
+      options: R2PutOptions & { onlyIf: R2Conditional | Headers },
+    ): Promise<R2Object | null>;
     put(key: string, value: R2Value, options?: R2PutOptions): Promise<R2Object>;
     delete(keys: string | string[]): Promise<void>;
     list(options?: R2ListOptions): Promise<R2Objects>;
   }
   type R2Value = ReadableStream | ArrayBuffer | ArrayBufferView | string | null | Blob;
   type R2Digest = ArrayBuffer | ArrayBufferView | string;
-  type R2Range = { offset: number; length?: number } | { offset?: number; length: number } | { suffix: number };
+  type R2Range =
+    { offset: number; length?: number } | { offset?: number; length: number } | { suffix: number };
   interface R2Conditional {
     etagMatches?: string;
     etagDoesNotMatch?: string;

@@ -161,7 +161,11 @@ async function message(path: string): Promise<Response> {
 }
 
 test('an event is written in structured and in binary mode, and several as a batch', async () => {
-  const [{ event }] = [detailOf('evt_1')];
+  const event = {
+    attributes: { ...detailOf('evt_1').event.attributes, type: 'shop.order' },
+    data: Buffer.from('{"a":1}'),
+  };
+  control.events.held = [detailOf('evt_1', { event }), detailOf('evt_2', { event })];
   const structured = await message('/v1/events/evt_1/cloudevent');
   assert.equal(structured.headers.get('content-type'), 'application/cloudevents+json');
   const read = async (response: Response): Promise<readonly unknown[]> =>

@@ -1,9 +1,10 @@
 import { cp, readFile, writeFile } from 'node:fs/promises';
-import { hostname, networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { z } from 'zod';
 import { Home, ServerProcess } from '../../tools/server-process.ts';
+import { clamdConfigIn, hasClamd } from './clamd.ts';
+import { ownNames } from './own-names.ts';
 import { residentBytes } from './processes.ts';
 import { rawRequest, type RawAnswer, type RawOptions } from './raw-http.ts';
 
@@ -51,7 +52,6 @@ const statusSchema = z.object({
   requestsWaiting: z.number(),
 });
 const countSchema = z.object({ born: z.string(), hits: z.array(z.string()) });
-const probeSchema = z.record(z.string(), z.string());
 const errorSchema = z.object({ error: z.object({ code: z.string(), message: z.string(), id: z.string() }) });
 
 export type SecurityEventSeen = z.output<typeof eventsSchema>['events'][number];
@@ -79,7 +79,6 @@ export interface Watch {
 /** The running server that is attacked, seen from outside, and what there is to harm. */
 export class Stage {
   readonly home: Home;
-  readonly server: ServerProcess;
   readonly token: string;
   /** A host file that no guest may read or change. */
   readonly canaryFile: string;
@@ -89,10 +88,11 @@ export class Stage {
   readonly victimSecret = `victim-only-${crypto.randomUUID()}`;
 
   readonly #closing: (() => Promise<void>)[] = [];
+  #server: ServerProcess;
 
   private constructor(home: Home, server: ServerProcess, token: string, canary: string) {
     this.home = home;
-    this.server = server;
+    this.#server = server;
     this.token = token;
     this.canary = canary;
     this.canaryFile = join(home.folder, 'canary.txt');
@@ -123,6 +123,7 @@ export class Stage {
     const home = await Home.create();
     let server: ServerProcess | null = null;
     try {
+      if (hasClamd()) home.variables['CORDON_CLAMD_CONFIG'] = clamdConfigIn(home.folder);
       server = await ServerProcess.start(home, { args });
       const credentials = await readFile(join(home.folder, 'config/cordon/credentials.json'), 'utf8');
       const { token } = credentialsSchema.parse(JSON.parse(credentials));
@@ -148,6 +149,20 @@ export class Stage {
       await this.server.stop();
     } finally {
       await this.home.remove();
+    }
+  }
+
+  get server(): ServerProcess {
+    return this.#server;
+  }
+
+  /** Stops the server, does this to what it left on disk, and starts it again at the same addresses. */
+  async restart(meanwhile: () => void): Promise<void> {
+    await this.#server.stop();
+    try {
+      meanwhile();
+    } finally {
+      this.#server = await ServerProcess.start(this.home, { after: this.#server });
     }
   }
 
@@ -205,7 +220,7 @@ export class Stage {
       `/attacker/${from}/${name}?${new URLSearchParams(query).toString()}`,
     );
     if (status !== 200) throw new Error(`the probe ${name} ended with ${status}: ${text}`);
-    return probeSchema.parse(JSON.parse(text));
+    return z.record(z.string(), z.string()).parse(JSON.parse(text));
   }
 
   /** Calls the victim again and again while something runs. */
@@ -292,7 +307,7 @@ export class Stage {
   async events(after: number): Promise<SecurityEventSeen[]> {
     const all: SecurityEventSeen[] = [];
     for (let last = after; ;) {
-      const { text } = await this.control('GET', `/v1/events?after=${last}&limit=1000`);
+      const { text } = await this.control('GET', `/v1/security-events?after=${last}&limit=1000`);
       const { events } = eventsSchema.parse(JSON.parse(text));
       all.push(...events);
       last = events.at(-1)?.sequence ?? last;
@@ -309,8 +324,7 @@ export class Stage {
   }
 
   async status(): Promise<StatusSeen> {
-    const { text } = await this.control('GET', '/v1/status');
-    return statusSchema.parse(JSON.parse(text));
+    return statusSchema.parse(JSON.parse((await this.control('GET', '/v1/status')).text));
   }
 
   serverMemoryBytes(): number {
@@ -334,13 +348,7 @@ export class Stage {
 
   async #prepareAttacker(): Promise<void> {
     await this.setSecret('ATTACKER_KEY', `attacker-only-${crypto.randomUUID()}`);
-    const own = Object.values(networkInterfaces())
-      .flatMap((addresses) => addresses ?? [])
-      .find(({ internal, family }) => !internal && family === 'IPv4');
-    // Where there is no other address or name, one more of those that every machine has.
-    const address = own?.address ?? '127.0.0.2';
-    const host = /^[a-z0-9][a-z0-9-]*$/.test(hostname()) ? hostname() : 'ip6-localhost';
-    await this.deployApp('attacker', { control: this.controlPort, address, host });
+    await this.deployApp('attacker', { control: this.controlPort, ...ownNames() });
   }
 }
 

@@ -17,6 +17,9 @@ export default {
   async fetch(request: Request, env: Cordon.StockEnv): Promise<Response> {
     const item = new URL(request.url).pathname.split('/').at(-1) ?? '';
     const { keys } = await env.STOCK.list<{ count: number }>({ prefix: `${item}/` });
-    return Response.json({ item, count: keys.reduce((sum, { metadata }) => sum + (metadata?.count ?? 0), 0) });
+    return Response.json({
+      item,
+      count: keys.reduce((sum, { metadata }) => sum + (metadata?.count ?? 0), 0),
+    });
   },
 };

@@ -176,11 +176,9 @@ async function everything(stage: Stage): Promise<string> {
     ['SHARED_FILES', 'get', 'other/secret'],
     ['SHARED_FILES', 'get', 'mine/a'],
   );
-  // Nothing takes messages yet: they are counted where they wait.
+  // Nothing takes the messages here: they are counted where they wait.
   const database = new DatabaseSync(join(stage.home.dataDirectory, 'cordon.db'), { readOnly: true });
-  const messages = database
-    .prepare('select queue, count(*) as waiting from queue_messages group by queue')
-    .all();
+  const messages = database.prepare('select lane, count(*) as waiting from events group by lane').all();
   database.close();
   return JSON.stringify([seen, messages]);
 }

@@ -10,14 +10,19 @@ import { CHANNEL_ROWS } from './channel.ts';
 import { CONTROL_ROWS } from './control-api.ts';
 import { EGRESS_ROWS } from './egress.ts';
 import { FLOOD_ROWS } from './flood.ts';
+import { FLOW_ROWS } from './flows.ts';
+import { FORGED_EVENT_ROWS } from './forged-events.ts';
 import { FRAMING_ROWS } from './framing.ts';
 import { GRANT_ROWS } from './grants.ts';
 import { IDENTITY_HEADER_ROWS } from './identity-headers.ts';
 import { KEY_ROWS } from './keys.ts';
 import { LOG_LINE_ROWS } from './log-lines.ts';
 import { LOG_ROWS } from './logs.ts';
+import { LOOP_ROWS } from './loops.ts';
+import { MALWARE_ROWS } from './malware.ts';
 import { NATIVE_ROWS } from './native.ts';
 import { OBJECT_ROWS } from './objects.ts';
+import { POISON_ROWS } from './poison.ts';
 import { RANDOM_ROWS } from './randomness.ts';
 import { REACH_ROWS } from './reach.ts';
 import { RESIDUE_ROWS } from './residue.ts';
@@ -27,6 +32,8 @@ import { STUFFING_ROWS } from './stuffing.ts';
 import { SURFACE_ROWS } from './surface.ts';
 import { TIME_ROWS } from './time.ts';
 import { TOKEN_ROWS } from './tokens.ts';
+import { UPLOAD_ARCHIVE_ROWS } from './upload-archives.ts';
+import { UPLOAD_ROWS } from './uploads.ts';
 import { WEBHOOK_ROWS } from './webhooks.ts';
 
 /** Every row, in the order of the table. */
@@ -60,6 +67,13 @@ export const ROWS: readonly Row[] = [
   ...RANDOM_ROWS,
   ...TIME_ROWS,
   ...FLOOD_ROWS,
+  ...MALWARE_ROWS,
+  ...UPLOAD_ROWS,
+  ...FORGED_EVENT_ROWS,
+  ...POISON_ROWS,
+  ...LOOP_ROWS,
+  ...FLOW_ROWS,
+  ...UPLOAD_ARCHIVE_ROWS,
 ].toSorted(
   (a, b) => a.id.slice(0, 1).localeCompare(b.id.slice(0, 1)) || Number(a.id.slice(1)) - Number(b.id.slice(1)),
 );

@@ -2,8 +2,10 @@ import { readdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { LIMITS } from '../../../src/contract/index.ts';
+import { Depot } from '../depot.ts';
 import { Keeper, type Outcome } from '../keeper.ts';
 import type { Row, Verdict } from '../row.ts';
+import { uploadUnderKeys } from '../s3-keys.ts';
 import type { Stage } from '../stage.ts';
 
 const MARK = `planted-${crypto.randomUUID()}`;
@@ -221,21 +223,28 @@ async function lookAtHost(stage: Stage, verdict: Verdict, before: readonly strin
 
 const metacharacters: Row = {
   id: 'D5',
-  title: 'keys of kv and buckets with metacharacters of shells, paths, databases and terminals',
+  title: 'keys of kv, buckets and S3 with metacharacters of shells, paths, databases and terminals',
   event: null,
   async attack(stage, verdict) {
     const keeper = await Keeper.of(stage);
+    // Each of them puts folders of its own beside the data folder.
+    await Depot.of(stage);
     const before = (await readdir(stage.home.folder)).toSorted();
     let count = 0;
     for (const target of TARGETS)
       count += await write(keeper, verdict, target, () => lookAtHost(stage, verdict, before));
+    await uploadUnderKeys(stage, verdict, hostileKeys(LIMITS.bucketKeyBytesMax.value));
     await lookAtHost(stage, verdict, before);
     verdict.note(`${count} keys`);
   },
   async twin(stage) {
     const keeper = await Keeper.of(stage);
+    const key = 'photos/2026/été/ärger (1).jpg';
+    const depot = await Depot.of(stage);
+    const { status, code } = await depot.put('depot-keys', key, 'value');
+    if (status !== 200 || !(await depot.list('depot-keys')).includes(key))
+      throw new Error(`S3 does not take an ordinary key: ${status} ${code}`);
     for (const target of TARGETS) {
-      const key = 'photos/2026/été/ärger (1).jpg';
       const [put, got] = await keeper.stores(
         [target.binding, 'put', key, 'value'],
         [target.binding, 'get', key],

@@ -160,7 +160,7 @@ async function attackNames(
   for (const [url, outcome] of Object.entries(await ask([urls.at(-1) ?? ''])))
     verdict.expect(outcome === 'CORDON_EGRESS_DENIED', `${url}, asked again: ${outcome}`);
   verdict.unharmed(trap.hits.length === 0, `${trap.hits.length} requests arrived by a name`);
-  const events = await fetch(`${server.controlUrl}/v1/events`, { headers: { authorization } });
+  const events = await fetch(`${server.controlUrl}/v1/security-events`, { headers: { authorization } });
   verdict.expect((await events.text()).includes('grant.denied'), 'no event for a name of this machine');
 }
 

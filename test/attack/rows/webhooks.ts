@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
+import { z } from 'zod';
 import { DATED, SCHEMES, SIGN, type Signing } from '../../../src/identity/webhook/webhook.fixture.ts';
 import type { WebhookScheme } from '../../../src/manifest/index.ts';
 import { Guarded, HOOK_SECRETS, refusedAlike } from '../guarded.ts';
 import { withoutInvocation } from '../invocations.ts';
-import type { Row } from '../row.ts';
-import type { Answer } from '../stage.ts';
+import { eventually } from '../processes.ts';
+import type { Row, Verdict } from '../row.ts';
+import type { Answer, Stage } from '../stage.ts';
 
 /** Past the tolerance of five minutes. */
 const STALE_SECONDS = 301;
@@ -14,6 +16,9 @@ const SIGNATURE: Readonly<Record<WebhookScheme, string>> = {
   stripe: 'stripe-signature',
   slack: 'x-slack-signature',
 };
+
+const REST_WAIT_MS = 10_000;
+const lanesSchema = z.object({ lanes: z.array(z.object({ waiting: z.number() })) });
 
 interface Delivery {
   readonly body: Buffer;
@@ -95,6 +100,61 @@ function redated(scheme: WebhookScheme): Delivery {
   return { body: stale.body, headers };
 }
 
+/** The same on routes that deliver from the log: nothing of what is refused becomes an event. */
+async function throughTheLog(stage: Stage, guarded: Guarded, verdict: Verdict): Promise<void> {
+  const post = (scheme: WebhookScheme, { body, headers }: Delivery, route = 'delivered'): Promise<Answer> =>
+    guarded.send(`/guarded/${route}/${scheme}`, { method: 'POST', body, headers });
+  const quietly = (action: () => Promise<Record<string, Answer>>): Promise<void> =>
+    withoutInvocation(guarded, verdict, async () => {
+      refusedAlike(verdict, await action(), 401, 'CORDON_UNAUTHENTICATED');
+      await atRest(stage);
+    });
+  for (const scheme of SCHEMES) {
+    await quietly(async () => {
+      const answers: Record<string, Answer> = {};
+      for (const [name, forged] of Object.entries(forgeries(scheme)))
+        answers[`${scheme} ${name}, as an event`] = await post(scheme, forged);
+      return answers;
+    });
+    const before = (await guarded.victimHits()).hits.length;
+    const [taken, served, raced] = [delivery(scheme), delivery(scheme), delivery(scheme)];
+    const { status } = await post(scheme, taken);
+    verdict.expect(status === 202, `${scheme}: a good delivery, as an event: ${status}`);
+    await post(scheme, served, 'hooks');
+    await Promise.all(Array.from({ length: 10 }, () => post(scheme, raced)));
+    await atRest(stage);
+    const hits = (await guarded.victimHits()).hits.slice(before);
+    const events = hits.filter((hit) => hit.startsWith(`EVENT cordon.webhook.${scheme} `));
+    verdict.unharmed(
+      hits.length === 3 && events.length === 2,
+      `${scheme}: two deliveries are the events ${events.join(', ')}`,
+    );
+    // What one of the routes took is known to the other, too.
+    await quietly(async () => ({
+      [`${scheme} replayed, as an event`]: await post(scheme, taken),
+      [`${scheme} replayed on another route`]: await post(scheme, taken, 'hooks'),
+      [`${scheme} served, and replayed as an event`]: await post(scheme, served),
+    }));
+  }
+  // What GitHub does not sign may be changed: it is the same event all the same.
+  const sent = delivery('github');
+  await post('github', sent);
+  await atRest(stage);
+  await withoutInvocation(guarded, verdict, async () => {
+    for (const name of ['x-github-delivery', 'x-github-event'])
+      await post('github', { ...sent, headers: { ...sent.headers, [name]: randomUUID() } });
+    await atRest(stage);
+  });
+}
+
+async function atRest(stage: Stage): Promise<void> {
+  const isAtRest = await eventually(async () => {
+    const { text } = await stage.control('GET', '/v1/event-lanes');
+    return lanesSchema.parse(JSON.parse(text)).lanes.every(({ waiting }) => waiting === 0);
+  }, REST_WAIT_MS);
+  if (!isAtRest) throw new Error('events still wait');
+}
+
 const webhooks: Row = {
   id: 'C11',
   title: 'webhooks that are stale, replayed, cut, changed or signed by somebody else, in each scheme',
@@ -132,6 +192,7 @@ const webhooks: Row = {
       const won = race.filter((answer) => answer.status === 200).length;
       verdict.unharmed(won === 1, `${scheme}: one delivery was taken ${won} times`);
     }
+    await throughTheLog(stage, guarded, verdict);
     verdict.note(`${count} deliveries`);
   },
   async twin(stage) {
@@ -142,6 +203,10 @@ const webhooks: Row = {
         const given = await guarded.served(`/guarded/hooks/${scheme}`, { method: 'POST', ...sent });
         if (given.body !== sent.body.toString())
           throw new Error(`${scheme}: the function is given ${given.body}`);
+        const { headers, body: bytes } = delivery(scheme, { body: Buffer.from(`${body}${randomUUID()}`) });
+        const path = `/guarded/delivered/${scheme}`;
+        const { status } = await guarded.send(path, { method: 'POST', headers, body: bytes });
+        if (status !== 202) throw new Error(`${scheme}, as an event: ${status}`);
       }
     }
   },

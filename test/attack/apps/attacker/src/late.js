@@ -40,8 +40,15 @@ const NAMES = {
 };
 
 export default {
-  fetch(request, env, ctx) {
+  async fetch(request, env, ctx) {
     const url = new URL(request.url);
-    return NAMES[url.pathname.split('/').pop()](url.searchParams.get('mark'), ctx);
+    const name = url.pathname.split('/').pop();
+    if (name !== 'send') return NAMES[name](url.searchParams.get('mark'), ctx);
+    await env.LATE.send(Object.fromEntries(url.searchParams));
+    return new Response('sent\n');
+  },
+  async queue({ messages: [message] }, env, ctx) {
+    const { name, mark } = message.body;
+    await NAMES[name](mark, ctx);
   },
 };

@@ -21,6 +21,9 @@ export default {
     if (last === 'say') for (const line of JSON.parse(body)) console.log(line);
     return Response.json({ method: request.method, url: request.url, headers: [...request.headers], body });
   },
+  event({ type, id }) {
+    hits.push(`EVENT ${type} ${id}`);
+  },
 };
 
 /** Goes on for as long as somebody listens. */
