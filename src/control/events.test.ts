@@ -173,7 +173,12 @@ test('an event is written in structured and in binary mode, and several as a bat
       contentType: response.headers.get('content-type'),
       headers: [...response.headers].flat(),
       body: new Uint8Array(await response.arrayBuffer()),
-    }).map(({ attributes: { id, source, type }, data }) => ({ id, source, type, data: String(data) }));
+    }).map(({ attributes: { id, source, type }, data }) => ({
+      id,
+      source,
+      type,
+      data: Buffer.from(data ?? []).toString(),
+    }));
   const { id, source, type } = event.attributes;
   const wanted = { id, source, type, data: String(event.data) };
   assert.deepEqual(await read(structured), [wanted]);
