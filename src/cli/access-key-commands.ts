@@ -57,6 +57,7 @@ export function addAccessKeys({ group }: Branch): void {
     .argument('<object>', 'the bucket and the key; after a / at the end follows the name of the file')
     .requiredOption('--max <size>', 'most bytes of a file: 500KB, 10MiB', bytes)
     .option('--type <type>', 'content type of the file, or what it starts with and a *')
+    .option('--redirect <url>', 'where the browser goes after an upload')
     .option('--expires <time>', 'how long it can be used: 30s, 15m, 12h or 7d', span, FIFTEEN_MINUTES_MS)
     .addOption(key())
     .addOption(endpoint());

@@ -79,6 +79,9 @@ test('post-form prints the fields of a form', async () => {
   assert.match(signed.stderr, /POST to https:\/\/files\.example\.org\/photos, the file last/);
   const policy = /^policy=(.*)$/m.exec(signed.stdout)?.[1] ?? '';
   assert.match(Buffer.from(policy, 'base64').toString(), /\["content-length-range",0,10485760\]/);
+  const leading = await run('post-form', 'photos/in/', ...options, '--redirect', 'https://example.org/done');
+  assert.match(leading.stdout, /^success_action_redirect=https:\/\/example\.org\/done$/m);
+  assert.equal((await run('post-form', 'photos/in/', ...options, '--redirect', 'javascript:1')).code, 1);
   assert.equal((await run('post-form', 'photos/in/')).code, 2);
   assert.equal((await run('post-form', 'photos/in/', '--max', 'much')).code, 2);
   assert.equal((await run('post-form', 'photos/out/', ...options)).code, 1);

@@ -14,6 +14,11 @@ export const EVENT_LIMITS = {
   eventAttributeBytesMax: limit(4 * KIB, 'bytes', 'one attribute of an event, in UTF-8'),
   eventBatchMax: limit(100, 'count', 'events that are accepted in one go'),
   eventHopsMax: limit(16, 'count', 'events and calls in a chain, each set off by the one before'),
+  instanceHopsKept: limit(
+    256,
+    'count',
+    'requests that ended in an instance of which is remembered what stood behind them',
+  ),
   eventsWaitingMax: limit(2_000_000, 'count', 'events that wait in one lane'),
   eventsWaitingBytesMax: limit(4 * 1024 * MIB, 'bytes', 'data of the events that wait in one lane'),
   eventDuplicateWindowMs: limit(DAY_MS, 'ms', 'time within which events with the same key are one'),

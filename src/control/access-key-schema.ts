@@ -79,6 +79,12 @@ export const postFormSchema = z.strictObject({
     .default(null)
     .describe('That the form has to give; with `*` at the end what it starts with. Null: it gives none.'),
   fileBytesMax: z.int().min(0).max(LIMITS.bucketObjectBytesMax.value),
+  redirect: z
+    .url({ protocol: /^https?$/ })
+    .max(2048)
+    .nullable()
+    .default(null)
+    .describe('Where the browser goes after an upload. Null: it stays.'),
 });
 
 export const signedUrlSchema = z.object({

@@ -9,7 +9,6 @@ import {
 import { CordonError, LIMITS } from '../contract/index.ts';
 import { CallStream } from './call-stream.ts';
 import { parseCall } from './guest-messages.ts';
-import { hopsOf } from './hops.ts';
 import type { Outbox } from './outbox.ts';
 import type { CallOpener, FlatHeaders, GuestCall } from './port.ts';
 
@@ -27,8 +26,8 @@ export interface OpenRequests {
   of(stream: number): OpenRequest | null;
   /** All that are open. */
   all(): Iterable<OpenRequest>;
-  /** Fields of the one that ended last; empty while none has. */
-  lastHeaders(): FlatHeaders;
+  /** How many events and calls stood behind one that has ended: see `EndedHops`. */
+  endedHops(stream: number): number;
 }
 
 /** The calls that the guest of one instance has open. */
@@ -96,15 +95,18 @@ function withRequest(
   stream: number,
   requests: OpenRequests,
 ): GuestCall {
-  const hops = hopsBehind(requests);
+  const hops = hopsBehind(requests, stream);
   const open = requests.of(stream);
   if (open === null) return { ...call, request: null, hops };
   return { ...call, request: open.requestId, requestHeaders: open.headers, hops };
 }
 
-/** Counted over all that the guest could be working for: it may say that it works for another than it does. */
-export function hopsBehind(requests: OpenRequests): number {
-  let highest: number | null = null;
-  for (const { hops } of requests.all()) highest = Math.max(highest ?? 0, hops);
-  return highest ?? hopsOf(requests.lastHeaders());
+/**
+ * Counted over all that the guest could be working for: it may say that it works for another than it does. Work for
+ * a request that has ended still counts as that, however many others are open.
+ */
+export function hopsBehind(requests: OpenRequests, stream: number): number {
+  let highest = requests.of(stream) === null ? requests.endedHops(stream) : 0;
+  for (const { hops } of requests.all()) highest = Math.max(highest, hops);
+  return highest;
 }

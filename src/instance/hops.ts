@@ -16,3 +16,20 @@ export function hopsOf(headers: FlatHeaders, field = HOPS_FIELD): number {
   }
   return highest;
 }
+
+/** What stood behind the requests that ended in an instance, for what their code does after that; of the last `instanceHopsKept`. */
+export class EndedHops {
+  readonly #hops = new Map<number, number>();
+
+  add(stream: number, hops: number): void {
+    this.#hops.set(stream, hops);
+    if (this.#hops.size <= LIMITS.instanceHopsKept.value) return;
+    const [oldest] = this.#hops.keys();
+    if (oldest !== undefined) this.#hops.delete(oldest);
+  }
+
+  /** Of one that is not known, such as code that runs for no request: the most of all that are. */
+  of(stream: number): number {
+    return this.#hops.get(stream) ?? Math.max(0, ...this.#hops.values());
+  }
+}

@@ -14,6 +14,7 @@ import type { FailureHead } from '../channel/index.ts';
 import type { Isolation, Sandbox, SandboxExit, SandboxLimits } from '../sandbox/index.ts';
 import { bootError, exitError } from './exit-error.ts';
 import { GuestCalls } from './guest-calls.ts';
+import { EndedHops } from './hops.ts';
 import { HostStream } from './host-stream.ts';
 import type { StreamOwner } from './host-stream.ts';
 import { parseAssigned, parseFailure, parseResponse, textWithin } from './guest-messages.ts';
@@ -41,8 +42,7 @@ export class Instance implements StreamOwner {
   readonly #sandbox: Sandbox;
   readonly #outbox: Outbox;
   readonly #streams = new Map<number, HostStream>();
-  /** Fields of the stream that ended last. */
-  #lastHeaders: FlatHeaders = [];
+  readonly #endedHops = new EndedHops();
   readonly #calls: GuestCalls;
   readonly #decoder = new FrameDecoder(LIMITS.frameBytesMax.value);
   #nextStream = 1;
@@ -61,7 +61,7 @@ export class Instance implements StreamOwner {
     this.#calls = new GuestCalls(this.#outbox, {
       of: (stream) => this.#streams.get(stream) ?? null,
       all: () => this.#streams.values(),
-      lastHeaders: () => this.#lastHeaders,
+      endedHops: (stream) => this.#endedHops.of(stream),
     });
     this.ready = new Promise((resolve, reject) => {
       this.#becomeReady = resolve;
@@ -329,7 +329,7 @@ export class Instance implements StreamOwner {
   #finish(stream: HostStream): void {
     if (!stream.finish()) throw new ChannelViolation('a stream ended without an answer');
     this.#streams.delete(stream.id);
-    this.#lastHeaders = stream.headers;
+    this.#endedHops.add(stream.id, stream.hops);
     this.#overdue.delete(stream);
     if (this.#streams.size === 0) this.idleSince = performance.now();
     this.#killWhenDone();

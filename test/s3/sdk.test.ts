@@ -10,6 +10,7 @@ import {
   DeleteObjectCommand,
   DeleteObjectsCommand,
   GetBucketLocationCommand,
+  GetBucketVersioningCommand,
   GetObjectCommand,
   HeadBucketCommand,
   HeadObjectCommand,
@@ -62,6 +63,7 @@ test('each operation that there is does what the SDK asks of it', async () => {
   await client.send(new CreateBucketCommand({ Bucket }));
   await client.send(new HeadBucketCommand({ Bucket }));
   await client.send(new GetBucketLocationCommand({ Bucket }));
+  assert.equal((await client.send(new GetBucketVersioningCommand({ Bucket }))).Status, undefined);
   const { Buckets = [] } = await client.send(new ListBucketsCommand({}));
   assert.deepEqual(
     Buckets.map(({ Name }) => Name),
@@ -202,7 +204,10 @@ test('what is outside of the table is said not to be there', async () => {
     ['bucket acl', s3.send(new sdk.GetBucketAclCommand({ Bucket }))],
     ['bucket cors', s3.send(new sdk.GetBucketCorsCommand({ Bucket }))],
     ['bucket policy', s3.send(new sdk.PutBucketPolicyCommand({ Bucket, Policy: '{}' }))],
-    ['versioning', s3.send(new sdk.GetBucketVersioningCommand({ Bucket }))],
+    [
+      'versioning',
+      s3.send(new sdk.PutBucketVersioningCommand({ Bucket, VersioningConfiguration: { Status: 'Enabled' } })),
+    ],
     ['versions', s3.send(new sdk.ListObjectVersionsCommand({ Bucket }))],
     ['lifecycle', s3.send(new sdk.GetBucketLifecycleConfigurationCommand({ Bucket }))],
     ['deleted bucket', s3.send(new sdk.DeleteBucketCommand({ Bucket }))],

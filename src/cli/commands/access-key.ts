@@ -27,6 +27,7 @@ interface PresignOptions extends SigningOptions {
 }
 
 interface FormOptions extends SigningOptions {
+  readonly redirect?: string;
   readonly max: number;
   readonly type?: string;
 }
@@ -102,14 +103,15 @@ export async function signPostForm(
   given: object,
 ): Promise<number> {
   const { terminal } = context;
-  const { max, type = null, key: accessKey = null, endpoint = null, expires } = given as FormOptions;
+  const { max, type = null, redirect = null, expires } = given as FormOptions;
+  const { key: accessKey = null, endpoint = null } = given as FormOptions;
   const { bucket, key } = objectOf(args);
   const isPrefix = key === '' || key.endsWith('/');
   const client = await connect(context);
   const signed = await client.call('POST /v1/post-forms', {
     body: {
       ...{ bucket, key, isPrefix, accessKey, endpoint },
-      ...{ contentType: type, fileBytesMax: max, expiresMs: expires },
+      ...{ contentType: type, fileBytesMax: max, redirect, expiresMs: expires },
     },
   });
   terminal.result(signed);

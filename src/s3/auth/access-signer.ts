@@ -31,7 +31,10 @@ interface SigningWish {
 
 export type PresignWish = SigningWish & Pick<Presigning, 'method' | 'bucket' | 'key' | 'expiresMs'>;
 export type PostFormWish = SigningWish &
-  Pick<PostPolicySigning, 'bucket' | 'key' | 'isPrefix' | 'contentType' | 'fileBytesMax' | 'expiresMs'>;
+  Pick<
+    PostPolicySigning,
+    'bucket' | 'key' | 'isPrefix' | 'contentType' | 'fileBytesMax' | 'redirect' | 'expiresMs'
+  >;
 
 /** A URL, whose key it is signed with, and when it ends. */
 export interface SignedUrl {
@@ -70,12 +73,12 @@ export class AccessSigner {
 
   /** A form with which a browser uploads. */
   async postForm(project: string, wish: PostFormWish): Promise<SignedForm> {
-    const { bucket, key, isPrefix, contentType, fileBytesMax } = wish;
+    const { bucket, key, isPrefix, contentType, fileBytesMax, redirect } = wish;
     const credentials = await this.#keyFor(project, wish, 'put');
     const now = this.#options.clock.now();
     const expiresMs = withinKey(credentials, wish.expiresMs, now);
     const url = `${new URL(this.#endpointFor(wish)).origin}/${bucket}`;
-    const policy = { bucket, key, isPrefix, contentType, fileBytesMax, expiresMs };
+    const policy = { bucket, key, isPrefix, contentType, fileBytesMax, redirect, expiresMs };
     const fields = signPostPolicy({ ...policy, credentials, now });
     return { url, fields, accessKey: credentials.id, expiresAt: now + expiresMs };
   }

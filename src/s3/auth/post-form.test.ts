@@ -13,6 +13,7 @@ const SIGNING = {
   isPrefix: true,
   contentType: 'image/*',
   fileBytesMax: 1000,
+  redirect: null,
   expiresMs: HOUR_MS,
   credentials: KEY,
   now: NOW,

@@ -58,6 +58,8 @@ export interface PostPolicySigning {
   /** Null: the form gives none. With `*` at the end, what it starts with. */
   readonly contentType: string | null;
   readonly fileBytesMax: number;
+  /** Where the browser goes after an upload, http or https; null: it stays. */
+  readonly redirect: string | null;
   /** At most `s3PresignedMsMax`. */
   readonly expiresMs: number;
   readonly credentials: SigningKey;
@@ -69,13 +71,24 @@ export interface PostPolicySigning {
 
 /** The fields of a form with which whoever has them can upload one file after another until it expires. */
 export function signPostPolicy(signing: PostPolicySigning): PostPolicyField[] {
-  const { bucket, key, isPrefix, contentType, fileBytesMax, credentials, now, region = 'cordon' } = signing;
+  const {
+    bucket,
+    key,
+    isPrefix,
+    contentType,
+    fileBytesMax,
+    redirect,
+    credentials,
+    now,
+    region = 'cordon',
+  } = signing;
   const time = awsTime(now);
   const scope = { date: time.slice(0, 8), region, service: 's3' };
   const fields: PostPolicyField[] = [
     ['x-amz-algorithm', AWS_ALGORITHM],
     ['x-amz-credential', credentialText({ keyId: credentials.id, scope })],
     ['x-amz-date', time],
+    ...(redirect === null ? [] : [['success_action_redirect', redirect] as const]),
   ];
   const conditions: unknown[] = [
     ['eq', '$bucket', bucket],

@@ -24,6 +24,7 @@ const policyOf = (more: Partial<Parameters<typeof signPostPolicy>[0]> = {}) =>
     isPrefix: true,
     contentType: 'image/*',
     fileBytesMax: 1000,
+    redirect: null,
     expiresMs: 60_000,
     credentials: signingKeyOf(endpoint.key),
     now: Date.now(),

@@ -43,6 +43,11 @@ export function headBucket(): S3Answer {
   return { status: 200, fields: { 'x-amz-bucket-region': 'us-east-1' }, body: null };
 }
 
+/** GetBucketVersioning: nothing in it says that there never were versions. */
+export function getBucketVersioning(): S3Answer {
+  return { status: 200, fields: {}, body: xmlDocument(['VersioningConfiguration', '']) };
+}
+
 /** GetBucketLocation: empty, which clients read as us-east-1, the region that they sign for by default. */
 export function getBucketLocation(): S3Answer {
   return { status: 200, fields: {}, body: xmlDocument(['LocationConstraint', '']) };

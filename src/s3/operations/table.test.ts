@@ -66,7 +66,7 @@ test('each operation is found by what tells it from the others', () => {
 });
 
 test('subresources, conditions and methods that no operation has are refused', () => {
-  for (const mark of ['acl', 'policy', 'versioning', 'tagging', 'lifecycle', 'cors', 'torrent', 'restore'])
+  for (const mark of ['acl', 'policy', 'versions', 'tagging', 'lifecycle', 'cors', 'torrent', 'restore'])
     for (const [method, level] of [
       ['GET', 'bucket'],
       ['PUT', 'bucket'],

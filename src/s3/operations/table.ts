@@ -3,7 +3,13 @@ import type { S3Answer, S3Call, S3Use } from '../port.ts';
 import { completeUpload } from './complete-upload.ts';
 import { copyObject } from './copy-object.ts';
 import { deleteObject, deleteObjects } from './delete-objects.ts';
-import { createBucket, getBucketLocation, headBucket, listBuckets } from './list-buckets.ts';
+import {
+  createBucket,
+  getBucketLocation,
+  getBucketVersioning,
+  headBucket,
+  listBuckets,
+} from './list-buckets.ts';
 import { listObjectsV1, listObjectsV2 } from './list-objects.ts';
 import { listParts, listUploads } from './list-uploads.ts';
 import { putObject } from './put-object.ts';
@@ -99,6 +105,7 @@ export const OPERATIONS: readonly S3Operation[] = [
   row('CreateBucket', ['PUT', 'bucket'], null, createBucket, { fields: ['x-amz-acl'] }),
   row('HeadBucket', ['HEAD', 'bucket'], null, headBucket),
   row('GetBucketLocation', ['GET', 'bucket', 'location'], null, getBucketLocation),
+  row('GetBucketVersioning', ['GET', 'bucket', 'versioning'], null, getBucketVersioning),
   row('ListMultipartUploads', ['GET', 'bucket', 'uploads'], 'list', listUploads, {
     parameters: ['prefix', 'key-marker', 'upload-id-marker', 'max-uploads', 'encoding-type'],
   }),
