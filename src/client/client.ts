@@ -5,6 +5,8 @@ import type { ControlApi, ErrorBody } from '../control/index.ts';
 export type OperationKey = keyof ControlApi;
 type Json = 'application/json';
 type StreamKey = 'GET /v1/logs/stream';
+/** Answers in formats of others. */
+type MessageKey = 'GET /v1/events/{id}/cloudevent' | 'GET /v1/cloudevents';
 
 /** A field of the input that may be left out where nothing in it is required. */
 type Field<Name extends string, T> = [T] extends [undefined]
@@ -60,7 +62,7 @@ export class ControlClient {
   }
 
   /** Carries out one operation, such as `client.call('GET /v1/apps/{app}', { params: { app: 'shop' } })`. */
-  async call<K extends Exclude<OperationKey, StreamKey>>(
+  async call<K extends Exclude<OperationKey, StreamKey | MessageKey>>(
     key: K,
     input: CallInput<K>,
   ): Promise<CallResult<K>> {

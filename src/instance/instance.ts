@@ -23,7 +23,7 @@ import type { InstanceObserver } from './instance-observer.ts';
 import { Loading } from './loading.ts';
 import type { Assignment, Loaded } from './loading.ts';
 import { Outbox } from './outbox.ts';
-import type { CallOpener, Exchange, ExchangeRequest, FlatHeaders, ResponseSink } from './port.ts';
+import type { CallOpener, Exchange, ExchangeRequest, ResponseSink } from './port.ts';
 
 type State = 'booting' | 'anonymous' | 'assigning' | 'serving' | 'condemned' | 'gone';
 
@@ -69,10 +69,8 @@ export class Instance implements StreamOwner {
     });
     this.ready.catch(() => undefined);
     const timer = setTimeout(() => this.kill(), LIMITS.sandboxStartTimeoutMs.value);
-    this.ready.then(
-      () => clearTimeout(timer),
-      () => clearTimeout(timer),
-    );
+    const started = (): void => clearTimeout(timer);
+    this.ready.then(started, started);
     sandbox.channel.on('data', (chunk: Buffer) => this.#receive(chunk));
     sandbox.channel.on('error', () => this.kill());
     sandbox.channel.on('close', () => this.kill());

@@ -128,7 +128,7 @@ export const EVENT_OPERATIONS = [
     params: z.strictObject({ id: eventIdSchema }),
     query: z.strictObject({ mode: z.enum(['structured', 'binary']).optional() }),
     body: null,
-    response: z.unknown(),
+    response: z.record(z.string(), z.unknown()),
     mediaTypes: ['application/cloudevents+json', '*/*'],
     async write({ services }, { params: { id }, query: { mode = 'structured' } }) {
       return writeCloudEvent((await shown(services, id)).event, mode);
