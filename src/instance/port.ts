@@ -69,7 +69,7 @@ export interface GuestCall {
   readonly requestHeaders?: FlatHeaders;
   /**
    * How many events and calls stand behind this one in a chain: the highest `x-cordon-hops` of what is open in the
-   * instance, or was last. The host counts it; a guest that names another request than it works for changes nothing.
+   * instance, and of what it is made for where that has ended. The host counts it; a guest that names another request than it works for changes nothing.
    */
   readonly hops: number;
 }
