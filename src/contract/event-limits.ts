@@ -51,6 +51,7 @@ export const EVENT_LIMITS = {
   // Delivery
   eventsInFlightMax: limit(1_000, 'count', 'events that are being delivered on one node'),
   eventSuspectsMax: limit(10_000, 'count', 'events in memory that were in an instance when it ended'),
+  eventAloneAttemptsMax: limit(3, 'count', 'times that an event asks in vain for an instance for itself'),
   eventLeaseSlackMs: limit(
     30 * SECOND_MS,
     'ms',

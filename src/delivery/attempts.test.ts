@@ -94,6 +94,19 @@ test('an attempt beside others that takes too long counts, and each event runs a
   assert.equal(dispatcher.runs.filter(({ ids }) => ids.includes(poison)).length, ATTEMPTS.attempts);
 });
 
+test('an event that finds no instance for itself runs beside others in the end', async () => {
+  const { accept, dispatcher, log, time } = openDelivery([worker]);
+  dispatcher.answer = ({ request }) => {
+    if (dispatcher.runs.length === 1) return { code: 'CORDON_FUNCTION_CRASHED' };
+    return request.alone === true ? { code: 'CORDON_OVERLOADED' } : { ok: true };
+  };
+  await accept(JOBS, 1);
+  await time.pass(20 * LIMITS.eventPauseMs.value);
+  assert.equal(log.done.length, 1);
+  const asked = dispatcher.runs.map(({ request }) => request.alone === true);
+  assert.deepEqual(asked, [false, ...Array<boolean>(LIMITS.eventAloneAttemptsMax.value).fill(true), false]);
+});
+
 test('a batch has what waits, at most as many messages as the source says and bytes as a run may have', async () => {
   const { accept, dispatcher, log } = openDelivery([batches({ batch: 10 })]);
   await accept(JOBS, 25);

@@ -184,7 +184,10 @@ export class Turns {
     this.#count(waiting, share, events.length);
     share.runs += 1;
     const timeMs = leaseMs - SLACK_MS + RUN_SLACK_MS;
-    const alone = consumer.attempts.attempts === 1 || events.some((event) => this.#suspects.has(event));
+    const isOnly = consumer.attempts.attempts === 1;
+    const alone = events.some((event) =>
+      this.#suspects.has(event) ? this.#suspects.isAlone(event) : isOnly,
+    );
     const run = new Run(dispatcher, timers, served, consumer, events, { timeMs, alone });
     this.#runs.add(run);
     this.#track(

@@ -66,15 +66,17 @@ test('a request finds a place although more events want to run than there are pl
   for (const exchange of exchanges) exchange.abort();
 });
 
-test('what is to run alone shares its instance with nothing, and waits for an empty one', async () => {
+test('what is to run alone shares its instance with nothing, waits for an empty one and holds nothing up', async () => {
   const target = deploy({ concurrency: 5, instances: 1 }, {}, EVENTS_ONLY);
   const ended: string[] = [];
   const note = (name: string) => (): void => void ended.push(name);
-  const before = deliver(target, 150).then(note('before'));
+  const first = deliver(target, 300).then(note('first'));
   const alone = deliver(target, 100, opened.pool, { alone: true }).then(note('alone'));
-  const after = deliver(target, 0).then(note('after'));
-  await Promise.all([before, alone, after]);
-  assert.deepEqual(ended, ['before', 'alone', 'after']);
+  const beside = deliver(target, 0).then(note('beside'));
+  await beside;
+  const startedAlone = first.then(() => deliver(target, 0).then(note('after')));
+  await Promise.all([first, alone, startedAlone]);
+  assert.deepEqual(ended, ['beside', 'first', 'alone', 'after']);
 });
 
 test('a request that waits goes before an event that has waited longer', async () => {

@@ -68,7 +68,7 @@ export class FunctionPool {
       return queued;
     }
     this.#queues[purpose].push(queued);
-    this.#scale();
+    this.advance();
     return queued;
   }
 
@@ -101,10 +101,16 @@ export class FunctionPool {
 
   #handOut(purpose: Purpose): void {
     const queue = this.#queues[purpose];
-    for (let [queued] = queue; queued !== undefined && this.#mayRun(purpose); [queued] = queue) {
-      const instance = this.#roomiest(queued);
-      if (instance === null) return;
-      queue.shift();
+    for (let index = 0; index < queue.length && this.#mayRun(purpose);) {
+      const queued = queue[index];
+      const instance = queued === undefined ? null : this.#roomiest(queued);
+      if (queued === undefined || instance === null) {
+        // What is to run alone holds up nothing that shares.
+        if (queued?.alone !== true) return;
+        index += 1;
+        continue;
+      }
+      queue.splice(index, 1);
       this.#host.leave(purpose);
       queued.begin((request, sink) => this.#run(instance, request, sink));
     }
