@@ -57,6 +57,8 @@ export class Home {
       HOME: this.folder,
       XDG_CONFIG_HOME: join(this.folder, 'config'),
       NO_COLOR: '1',
+      // One that is installed here need not run.
+      CORDON_CLAMD_CONFIG: 'off',
       ...this.variables,
     };
   }

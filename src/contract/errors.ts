@@ -338,7 +338,7 @@ export const ERRORS = {
     'operator',
     503,
     'The upload could not be checked, so it was not taken.',
-    'Look at the security events; start the virus scanner that is configured, and send again.',
+    'Look at the security events; start clamd, which is configured or installed, or say CORDON_CLAMD_CONFIG=off, and send again.',
   ),
   CORDON_UPLOAD_UNKNOWN: row(
     'caller',

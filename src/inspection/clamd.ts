@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -23,6 +24,11 @@ export interface ClamdOptions {
   readonly config?: string;
   /** Default `/usr/bin/clamdscan`. */
   readonly program?: string;
+}
+
+/** Whether clamd and its client are installed as Debian has them, whether or not it runs. */
+export function isClamdInstalled(): boolean {
+  return existsSync(PROGRAM) && existsSync(CONFIG);
 }
 
 /**

@@ -3,7 +3,7 @@
  * whether it is also something else, and what an archive would unpack to. It promises that no byte of it is
  * parsed in the server’s own process, and that what cannot be told is refused, not passed.
  */
-export { clamdScanner } from './clamd.ts';
+export { clamdScanner, isClamdInstalled } from './clamd.ts';
 export type { ClamdOptions } from './clamd.ts';
 export { Inspector } from './inspector.ts';
 export type { InspectorOptions } from './inspector.ts';

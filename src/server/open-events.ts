@@ -3,8 +3,8 @@ import { systemClock } from '../contract/index.ts';
 import { QuotaLog, SourceQuotas } from '../delivery/index.ts';
 import { openEventLog } from '../events/index.ts';
 import type { EventLog, SourceTable } from '../events/index.ts';
-import { Inspector, clamdScanner } from '../inspection/index.ts';
-import type { InspectionRoom } from '../inspection/index.ts';
+import { Inspector, clamdScanner, isClamdInstalled } from '../inspection/index.ts';
+import type { InspectionRoom, Scanner } from '../inspection/index.ts';
 import { UploadAdmission } from '../uploads/index.ts';
 import type { Closers } from './closers.ts';
 import type { State } from './open-state.ts';
@@ -37,11 +37,14 @@ export async function openEvents(
   return { events, admission };
 }
 
-/** Uploads are scanned where the operator names the configuration of clamd; then none passes without it. */
-function scannerOf({
-  CORDON_CLAMD_CONFIG: config,
-}: NodeJS.ProcessEnv): ReturnType<typeof clamdScanner> | null {
-  return config === undefined || config === '' ? null : clamdScanner({ config });
+/**
+ * Uploads are scanned where clamd is installed, or `CORDON_CLAMD_CONFIG` names its configuration: then none passes
+ * without it, running or not. `off` is the operator's word that they need not be.
+ */
+function scannerOf({ CORDON_CLAMD_CONFIG: config = '' }: NodeJS.ProcessEnv): Scanner | null {
+  if (config === 'off') return null;
+  if (config !== '') return clamdScanner({ config });
+  return isClamdInstalled() ? clamdScanner() : null;
 }
 
 /** Built by the first upload that is inspected. */
