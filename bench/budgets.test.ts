@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { judge } from './budgets.ts';
 import { coldName } from './cold-start.ts';
+import { LOG_KEYED } from './event-log.ts';
 import { CORDON, type Result } from './measurement.ts';
-import { fromSamples, median, quantile } from './statistics.ts';
+import { fromRounds, fromSamples, median, quantile } from './statistics.ts';
 import { UNDICI_PROXY, warmName } from './warm.ts';
 
 const throughput = (subject: string, value: number): Result => ({
@@ -35,6 +36,18 @@ test('a budget is met at its limit and missed past it', () => {
   const missed = verdictOf(cold(5), 'cold start, 1 KB: p50');
   assert.equal(missed?.met, false);
   assert.equal(missed.missedByPercent, 25);
+});
+
+test('a budget of what there should be much of is met at its limit and missed below it', () => {
+  const accepted = (rate: number): Result[] => [
+    fromRounds({ name: LOG_KEYED, unit: 'events/s', subject: CORDON }, [rate]),
+  ];
+  const name = 'events accepted by the log, known again by a key';
+  assert.equal(verdictOf(accepted(5000), name)?.met, true);
+  const missed = verdictOf(accepted(4000), name);
+  assert.equal(missed?.met, false);
+  assert.equal(missed.missedByPercent, 20);
+  assert.equal(missed.budget, '≥ 5000 events/s');
 });
 
 test('a ratio is that of two subjects of one run, and is not judged where one was not measured', () => {

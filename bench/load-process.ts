@@ -16,10 +16,11 @@ interface Sender {
 }
 
 async function run(order: LoadOrder): Promise<LoadResult> {
-  const { pids = [], status: wanted = 200 } = order;
+  const { pids = [], status: wanted = 200, retryStatus = null } = order;
   const nextRequest = requestsOf(order);
   const { promise: done, resolve, reject } = Promise.withResolvers<void>();
   let count = 0;
+  let retried = 0;
   let stopping = false;
   let open = order.connections;
 
@@ -28,9 +29,15 @@ async function run(order: LoadOrder): Promise<LoadResult> {
   const connect = connector(order);
   for (let index = 0; index < order.connections; index += 1) {
     let sentAt = 0;
+    let current: Buffer | null = null;
     const listener: ResponseListener = {
       first: () => undefined,
       end: (status) => {
+        if (status === retryStatus && current !== null) {
+          retried += 1;
+          connection.send(current);
+          return;
+        }
         if (status !== wanted) {
           reject(new Error(`status ${status}`));
           return;
@@ -39,23 +46,23 @@ async function run(order: LoadOrder): Promise<LoadResult> {
         if (count < SAMPLES_MAX) samples[count] = now - sentAt;
         count += 1;
         const request = stopping ? null : nextRequest();
-        if (request === null) {
-          open -= 1;
-          if (open === 0) resolve();
-          return;
-        }
-        sentAt = now;
-        connection.send(request);
+        if (request !== null) return send(request, now);
+        open -= 1;
+        if (open === 0) resolve();
       },
       failed: reject,
     };
     const connection = await connect(listener, index);
+    const send = (request: Buffer, at: number): void => {
+      sentAt = at;
+      current = request;
+      connection.send(request);
+    };
     connections.push(connection);
     starts.push(() => {
       const request = nextRequest();
       if (request === null) throw new Error('There are fewer variants than connections.');
-      sentAt = performance.now();
-      connection.send(request);
+      send(request, performance.now());
     });
   }
 
@@ -78,7 +85,7 @@ async function run(order: LoadOrder): Promise<LoadResult> {
   }
   const seconds = (performance.now() - startedAt) / 1000;
   const latencies = samples.slice(0, Math.min(count, SAMPLES_MAX));
-  return { requests: count, seconds, latencies, cpuMicros, problem };
+  return { requests: count, retried, seconds, latencies, cpuMicros, problem };
 }
 
 /** Gives the next request each time; null when each variant has been sent once. */

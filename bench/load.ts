@@ -18,11 +18,15 @@ export interface LoadOrder extends Target {
   readonly variants?: readonly Partial<Pick<Target, 'path' | 'headers' | 'body'>>[];
   /** Of every answer. Default: 200. */
   readonly status?: number;
+  /** Of an answer after which the same request is sent again, at once. Default: none is. */
+  readonly retryStatus?: number;
 }
 
 export interface LoadResult {
   /** Answers with the status that was asked for. */
   readonly requests: number;
+  /** Requests that were sent again, each time counted. */
+  readonly retried: number;
   readonly seconds: number;
   /** ms from the write of a request to the last byte of its answer. */
   readonly latencies: Float64Array;

@@ -70,7 +70,7 @@ test('says that it cannot open what is no database, and what cannot be written',
 test('says that the disk is full, keeps what fits, and works again when there is room', async (context) => {
   const folder = join(root, 'small');
   mkdirSync(folder);
-  if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', folder]).status !== 0) {
+  if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=3m', 'tmpfs', folder]).status !== 0) {
     context.skip('mounting a small file system needs root');
     return;
   }
@@ -78,7 +78,7 @@ test('says that the disk is full, keeps what fits, and works again when there is
     const path = join(folder, 'cordon.db');
     const store = await openSqliteStore({ path });
     const ballast = join(folder, 'ballast');
-    writeFileSync(ballast, Buffer.alloc(1_500_000));
+    writeFileSync(ballast, Buffer.alloc(2_200_000));
 
     await assert.rejects(store.commit([setting('large', 'x'.repeat(1_000_000))]), {
       code: 'CORDON_STORE_FULL',
