@@ -75,6 +75,7 @@ export const UPLOAD_LIMITS = {
   uploadArchiveDepthMax: limit(2, 'count', 'levels of archives within an archive'),
   uploadEntryNameBytesMax: limit(4 * KIB, 'bytes', 'name of an entry of an archive'),
   uploadInspectionsMax: limit(16, 'count', 'inspections at one time'),
+  uploadInspectionsWaitingMax: limit(240, 'count', 'uploads that wait to be inspected'),
   uploadScanTimeMs: limit(120 * SECOND_MS, 'ms', 'time that a virus scanner may take for one upload'),
   // What was rejected
   rejectedObjectsMax: limit(10_000, 'count', 'rejected objects that are kept aside'),

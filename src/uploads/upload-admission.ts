@@ -11,6 +11,7 @@ import type { BoundSource, EventLog, NewEvent, SourceTable } from '../events/ind
 import type { Evidence, SecurityEvent } from '../evidence/index.ts';
 import type { Inspector, RejectReason, Verdict } from '../inspection/index.ts';
 import type { UploadSource } from '../manifest/index.ts';
+import { Places } from './places.ts';
 
 type Source = BoundSource<UploadSource>;
 type Rejected = Extract<Verdict, { readonly kind: 'reject' }>;
@@ -32,7 +33,7 @@ export interface UploadAdmissionOptions {
  */
 export class UploadAdmission implements BucketAdmission {
   readonly #options: UploadAdmissionOptions;
-  #inspections = 0;
+  readonly #places = new Places(LIMITS.uploadInspectionsMax.value, LIMITS.uploadInspectionsWaitingMax.value);
 
   constructor(options: UploadAdmissionOptions) {
     this.#options = options;
@@ -75,12 +76,6 @@ export class UploadAdmission implements BucketAdmission {
   }
 
   async #inspect(sources: readonly Source[], { key }: BucketPlace, object: NewObject): Promise<Verdict> {
-    if (this.#inspections >= LIMITS.uploadInspectionsMax.value)
-      throw new CordonError(
-        'CORDON_OVERLOADED',
-        'Cannot inspect another upload: too many are inspected now.',
-      );
-    this.#inspections += 1;
     try {
       const { size, detail } = object;
       const declaredType = detail.httpMetadata.contentType ?? null;
@@ -91,15 +86,11 @@ export class UploadAdmission implements BucketAdmission {
         read: object.read.bind(object),
         stream: () => object.stream(),
       };
-      return await this.#options.inspector.inspect(
-        upload,
-        sources.map(({ spec: { types, bytesMax } }) => ({ types, bytesMax })),
-      );
+      const rules = sources.map(({ spec: { types, bytesMax } }) => ({ types, bytesMax }));
+      return await this.#places.within(() => this.#options.inspector.inspect(upload, rules));
     } catch (thrown) {
       if (thrown instanceof CordonError && thrown.code === 'CORDON_UPLOAD_UNCHECKED') this.#unchecked(thrown);
       throw thrown;
-    } finally {
-      this.#inspections -= 1;
     }
   }
 
