@@ -87,9 +87,10 @@ export class Contents {
     return { value: null, object: sink.name, size };
   }
 
-  /** After the row is committed. */
+  /** After the row is committed. It never throws. */
   async keep(content: Content): Promise<void> {
-    if (content.object !== null) await this.#environment.objects.keep(content.object);
+    // A row names it: where it cannot be moved now it is read where it is, and the next start moves it.
+    if (content.object !== null) await this.#environment.objects.keep(content.object).catch(() => undefined);
   }
 
   /** When no row was committed. It never throws. */

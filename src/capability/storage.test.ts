@@ -6,6 +6,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { CordonError } from '../contract/index.ts';
 import { eventPlaces } from '../events/index.ts';
 import { callOf, openStored, serve } from './capability.fixture.ts';
 import type { Answer, Stored } from './capability.fixture.ts';
@@ -183,5 +184,20 @@ test('a full disk is said to the guest, and leaves what was there and nothing ha
     await small.close();
     spawnSync('umount', [folder]);
     await rm(folder, { recursive: true, force: true });
+  }
+});
+
+test('an object whose file cannot be moved once its row is there is kept all the same', async (context) => {
+  const bytes = randomBytes(200_000);
+  const keep = context.mock.method(stored.objects, 'keep', () =>
+    Promise.reject(new CordonError('CORDON_STORE_FULL')),
+  );
+  assert.equal((await run('bucket', 'put', { key: 'unmoved' }, [bytes])).error, null);
+  assert.equal((await run('kv', 'put', { key: 'unmoved' }, [bytes])).error, null);
+  keep.mock.restore();
+  for (const reopened of [false, true]) {
+    if (reopened) stored = await stored.reopen();
+    for (const capability of ['bucket', 'kv'])
+      assert.deepEqual(Buffer.from((await run(capability, 'get', { key: 'unmoved' })).body), bytes);
   }
 });
