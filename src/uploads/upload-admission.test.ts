@@ -292,11 +292,9 @@ test('what is aside goes after its time, is sealed anew with the rest, and is bo
     const found = progress.find((entry) => entry.place === place);
     assert.deepEqual([found?.broken, (found?.rewritten ?? 0) > 0], [0, true], place);
   }
-  const [kept] = await aside();
-  assert.deepEqual(
-    Buffer.from((await storage.rejected.read('default', kept?.id ?? '', 0, 1e9)) ?? ''),
-    large,
-  );
+  const kept = (await aside()).find(({ key }) => key === 'in/large');
+  const read = await storage.rejected.read('default', kept?.id ?? '', 0, 1e9);
+  assert.ok(large.equals(read ?? new Uint8Array()), 'what was kept is what came');
   // As many rows as may be there.
   const more = LIMITS.rejectedObjectsMax.value - 3;
   await stored.store.commit([
