@@ -81,7 +81,7 @@ export const LIMITS = {
   sandboxStartTimeoutMs: limit(10 * SECOND_MS, 'ms', 'time from start to ready'),
   assignTimeoutMs: limit(10 * SECOND_MS, 'ms', 'time for a bundle to load'),
   abandonedGraceMs: limit(
-    1 * SECOND_MS,
+    250,
     'ms',
     'time for a function to let go of a request whose caller did not send its body in time',
   ),

@@ -97,13 +97,13 @@ test('a handler that never answers times out at its limit, and its instance take
 
 test('a caller that holds back its body is told so at the limit, and costs no instance', async () => {
   const target = deploy({ timeMs: 150 });
-  const timeouts = (): number => evidence.recorded.filter(({ kind }) => kind === 'sandbox.timeout').length;
-  const known = timeouts();
   const slow = await call(target, '/text', { method: 'POST', streams: true });
   assert.equal(slow.error?.code, 'CORDON_REQUEST_TIMEOUT');
   const next = await call(target, '/count');
   assert.equal(next.instance, slow.instance, 'the instance lives on');
-  assert.equal(timeouts(), known);
+  // Those of other tests may be recorded late.
+  const own = evidence.recorded.filter(({ instance }) => instance === slow.instance);
+  assert.ok(own.every(({ kind }) => kind !== 'sandbox.timeout'));
 });
 
 test('a function that does not let go of such a request ends with it all the same', async () => {
