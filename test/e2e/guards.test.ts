@@ -155,7 +155,7 @@ test('an API key opens what its scopes allow until it is revoked', async () => {
     'orders:write',
   );
   assert.equal((await call('GET', path, (narrow as { key: string }).key)).status, 403);
-  assert.equal((await call('GET', path, `${key.slice(0, -1)}x`)).status, 401);
+  assert.equal((await call('GET', path, `${key.slice(0, -1)}${key.endsWith('x') ? 'y' : 'x'}`)).status, 401);
   await home.json('key', 'revoke', id);
   assert.equal((await call('GET', path, partnerKey)).status, 401);
 });
