@@ -16,6 +16,5 @@ export type {
   ServedFunction,
   Timers,
 } from './port.ts';
-export { QuotaLog } from './quota-log.ts';
 export { SourceQuotas } from './source-quotas.ts';
 export type { SourceQuotasOptions } from './source-quotas.ts';

@@ -21,6 +21,7 @@ interface Candidate {
  */
 export async function prepareEvents(parts: LogParts, events: readonly NewEvent[]): Promise<PreparedEvents> {
   checkEvents(events);
+  spendQuotas(parts, events);
   const places = takePlaces(parts, events);
   const { store, clock, envelopes } = parts;
   const acceptedAt = clock.now();
@@ -49,15 +50,15 @@ export async function prepareEvents(parts: LogParts, events: readonly NewEvent[]
     committed(changes) {
       isOpen = false;
       const accepted: Accepted[] = [];
-      const lanes = new Map<string, Candidate>();
+      const lanes: Candidate[] = [];
       for (const candidate of candidates) {
         const { id, project, lane, bytes, write } = candidate;
         const isNew = changes[write] === 1;
         accepted.push({ id: isNew ? id : null });
-        if (isNew) lanes.set(JSON.stringify([project, lane]), candidate);
+        if (isNew) lanes.push(candidate);
         else parts.counts.change(project, lane, { waiting: -1, waitingBytes: -bytes });
       }
-      for (const { project, lane } of lanes.values()) parts.listeners.tell(project, lane);
+      parts.listeners.tell(lanes);
       return accepted;
     },
     failed() {
@@ -65,6 +66,20 @@ export async function prepareEvents(parts: LogParts, events: readonly NewEvent[]
       isOpen = false;
     },
   };
+}
+
+/** Of each lane, before any event is accepted. Errors: CORDON_EVENTS_FULL. */
+function spendQuotas({ quota }: LogParts, events: readonly NewEvent[]): void {
+  const counts = new Map<Lane, number>();
+  for (const { lane } of events) counts.set(lane, (counts.get(lane) ?? 0) + 1);
+  for (const [lane, count] of counts) {
+    const waitMs = quota(lane, count);
+    if (waitMs === null) continue;
+    const retryAfterMs = Math.min(waitMs, LIMITS.eventRetryAfterMsMax.value);
+    throw new CordonError('CORDON_EVENTS_FULL', `The quota of the source ${lane} is used up.`, {
+      details: { lane, of: 'quota', retryAfterMs },
+    });
+  }
 }
 
 /** Why no more events go into a lane. */

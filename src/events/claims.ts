@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { LIMITS } from '../contract/index.ts';
 import type { Write } from '../store/index.ts';
 import type { DeadLetters, Death } from './dead-letters.ts';
+import { laneKey, type LaneName } from './lane-name.ts';
 import type { LogParts } from './parts.ts';
 import type { ClaimedEvent, ClaimOptions, Lane } from './port.ts';
 import { BEHIND_ANOTHER, listOf, statement, type EventRow } from './statements.ts';
@@ -35,14 +36,10 @@ export class Claims {
   /** Lanes that may hold events back, by project and name. */
   readonly #holding: Set<string>;
 
-  constructor(
-    parts: LogParts,
-    dead: DeadLetters,
-    holding: readonly (readonly [project: string, lane: Lane])[],
-  ) {
+  constructor(parts: LogParts, dead: DeadLetters, holding: readonly LaneName[]) {
     this.#parts = parts;
     this.#dead = dead;
-    this.#holding = new Set(holding.map(([project, lane]) => nameOf(project, lane)));
+    this.#holding = new Set(holding.map(laneKey));
   }
 
   /** Events that are due, first those that have been for longest. */
@@ -61,7 +58,7 @@ export class Claims {
   }
 
   async #leaseAny(project: string, lane: Lane, lease: string, options: ClaimOptions): Promise<number> {
-    if (this.#holding.has(nameOf(project, lane))) await this.#releaseHeld(project, lane);
+    if (this.#holding.has(laneKey({ project, lane }))) await this.#releaseHeld(project, lane);
     const { store, clock } = this.#parts;
     const limit = limitOf(options);
     const due = await store.query<DueRow>(
@@ -94,7 +91,7 @@ export class Claims {
       const first = due.filter((row) => !row.blocked);
       const taken = within(first, limit, bytesMax);
       // Before the write: an unordered claim that comes meanwhile must not overlook it.
-      if (blocked.length > 0) this.#holding.add(nameOf(project, lane));
+      if (blocked.length > 0) this.#holding.add(laneKey({ project, lane }));
       claimed += await this.#lease(lease, taken, blocked, options);
       limit -= taken.length;
       bytesMax -= bytesOf(taken);
@@ -168,7 +165,7 @@ export class Claims {
   /** For a lane whose consumer asked for order once, and does not any more. */
   async #releaseHeld(project: string, lane: Lane): Promise<void> {
     const { store } = this.#parts;
-    this.#holding.delete(nameOf(project, lane));
+    this.#holding.delete(laneKey({ project, lane }));
     const text = `update events set state = 'waiting' where sequence in
       (select sequence from events where project = ? and lane = ? and state = 'held' limit ?)`;
     const batch = LIMITS.eventSweepBatchMax.value;
@@ -178,14 +175,10 @@ export class Claims {
         [released = 0] = await store.commit([statement(store, text, [project, lane, batch])]);
       }
     } catch (thrown) {
-      this.#holding.add(nameOf(project, lane));
+      this.#holding.add(laneKey({ project, lane }));
       throw thrown;
     }
   }
-}
-
-function nameOf(project: string, lane: Lane): string {
-  return JSON.stringify([project, lane]);
 }
 
 function limitOf({ limit }: ClaimOptions): number {

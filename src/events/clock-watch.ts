@@ -1,5 +1,6 @@
 import { ClockJumps, LIMITS } from '../contract/index.ts';
 import type { Write } from '../store/index.ts';
+import type { LaneName } from './lane-name.ts';
 import type { LogParts } from './parts.ts';
 import { statement } from './statements.ts';
 import type { Sweeping } from './sweeping.ts';
@@ -8,10 +9,14 @@ import type { Sweeping } from './sweeping.ts';
 const DUE_MS_MAX = LIMITS.eventDelayMsMax.value;
 
 /** What an earlier process put off until a time that is too far away: its clock was ahead of this one. */
-export function dueByAnotherClock({ store, clock }: Pick<LogParts, 'store' | 'clock'>): Write {
+export function dueByAnotherClock(
+  { store, clock }: Pick<LogParts, 'store' | 'clock'>,
+  lanes: readonly LaneName[],
+): Write[] {
   const now = clock.now();
-  const text = `update events set due_at = ? where state = 'waiting' and due_at > ?`;
-  return statement(store, text, [now, now + DUE_MS_MAX]);
+  // Lane by lane, as the index is: a start looks at none of what waits in its time.
+  const text = `update events set due_at = ? where project = ? and lane = ? and state = 'waiting' and due_at > ?`;
+  return lanes.map(({ project, lane }) => statement(store, text, [now, project, lane, now + DUE_MS_MAX]));
 }
 
 /** Keeps the log going when the clock of the machine is set. */
@@ -30,8 +35,8 @@ export class ClockWatch {
   }
 
   /**
-   * Null, or what has to be waited for until what waits is due on the clock as it is now. What was to be due in an hour is so after the clock
-   * was set back by a day, not after a day and an hour. Errors: those of the store.
+   * Null, or what has to be waited for until what waits is due on the clock as it is now. What was to be due in an
+   * hour is so after the clock was set back by a day, not after a day and an hour. Errors: those of the store.
    */
   mind(): Promise<void> | null {
     const jump = this.#jumps.look();

@@ -1,5 +1,6 @@
 import type { SecurityEvent } from '../evidence/index.ts';
 import type { Write } from '../store/index.ts';
+import type { LaneName } from './lane-name.ts';
 import type { LogParts } from './parts.ts';
 import { targetOf } from './source-table.ts';
 import { statement, unhold, type EventHeadRow } from './statements.ts';
@@ -78,11 +79,12 @@ export class DeadLetters {
       writes.push(...(await this.writes(death)));
     }
     const changes = await this.#parts.store.commit(writes);
+    const following: LaneName[] = [];
     for (const [index, death] of deaths.entries()) {
       const place = places[index] ?? -1;
       if (changes[place] === 1) this.died(death);
-      if (death.row.order_key !== null && changes[place + 1] === 1)
-        this.#parts.listeners.tell(death.row.project, death.row.lane);
+      if (death.row.order_key !== null && changes[place + 1] === 1) following.push(death.row);
     }
+    this.#parts.listeners.tell(following);
   }
 }

@@ -289,3 +289,36 @@ test('counts by lane, forgets lanes that are empty, and never falls below nothin
   counts.change('p', LANE, { waiting: -3, waitingBytes: -11 });
   assert.deepEqual(counts.statuses(), [{ project: 'q', lane: LANE, waiting: 1, waitingBytes: 10, dead: 0 }]);
 });
+
+test('accepts of a lane what its quota allows, all of a batch or none, and says when to come again', async () => {
+  const asked: [string, number][] = [];
+  let wait: number | null = null;
+  const limited = await openStoredLog({}, (lane, count) => {
+    asked.push([lane, count]);
+    return lane === 'queue:limited' ? wait : null;
+  });
+  try {
+    const batch = ['queue:limited', 'queue:free', 'queue:limited'].map((lane) => newEvent({ lane }));
+    await limited.log.accept(batch);
+    assert.deepEqual(asked, [
+      ['queue:limited', 2],
+      ['queue:free', 1],
+    ]);
+    for (const [waitMs, toldMs] of [
+      [1500, 1500],
+      [Number.POSITIVE_INFINITY, LIMITS.eventRetryAfterMsMax.value],
+    ] as const) {
+      wait = waitMs;
+      const details = { lane: 'queue:limited', of: 'quota', retryAfterMs: toldMs };
+      await assert.rejects(limited.log.accept(batch), { code: 'CORDON_EVENTS_FULL', details });
+      await assert.rejects(limited.log.prepare(batch), { code: 'CORDON_EVENTS_FULL', details });
+    }
+    const waiting = limited.log.lanes().map(({ lane, waiting: count }) => [lane, count]);
+    assert.deepEqual(waiting, [
+      ['queue:limited', 2],
+      ['queue:free', 1],
+    ]);
+  } finally {
+    await limited.close();
+  }
+});

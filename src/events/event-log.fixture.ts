@@ -8,7 +8,7 @@ import { openSqliteStore, type Store } from '../store/index.ts';
 import { openFileKeyWrapper, openVault, type Vault } from '../vault/index.ts';
 import { openEventLog } from './event-log.ts';
 import type { LaneBounds } from './lane-counts.ts';
-import type { ClaimedEvent, ClaimOptions, EventLog, NewEvent } from './port.ts';
+import type { ClaimedEvent, ClaimOptions, EventLog, NewEvent, Quota } from './port.ts';
 
 export const PROJECT = 'default';
 export const LANE = 'queue:jobs';
@@ -50,7 +50,10 @@ export interface StoredLog extends OpenLog {
 }
 
 /** A log over a store and a vault of its own in a new folder. */
-export async function openStoredLog(bounds: Partial<LaneBounds> = {}): Promise<StoredLog> {
+export async function openStoredLog(
+  bounds: Partial<LaneBounds> = {},
+  quota: Quota = () => null,
+): Promise<StoredLog> {
   const folder = mkdtempSync(join(tmpdir(), 'cordon-events-'));
   const store = await openSqliteStore({ path: join(folder, 'cordon.db') });
   const wrapper = openFileKeyWrapper({ path: join(folder, 'master.key'), create: true });
@@ -59,7 +62,7 @@ export async function openStoredLog(bounds: Partial<LaneBounds> = {}): Promise<S
   const evidence = new RecordingEvidence();
   const logs: EventLog[] = [];
   const open = async (): Promise<EventLog> => {
-    const log = await openEventLog({ store, sealer: vault, clock, evidence, bounds });
+    const log = await openEventLog({ store, sealer: vault, clock, evidence, bounds, quota });
     logs.push(log);
     return log;
   };

@@ -7,6 +7,7 @@ import { ClockWatch, dueByAnotherClock } from './clock-watch.ts';
 import { DeadLetters } from './dead-letters.ts';
 import { EventEnvelopes } from './envelope.ts';
 import { FailureRecords } from './failures.ts';
+import type { LaneName } from './lane-name.ts';
 import { LaneCounts, type LaneBounds } from './lane-counts.ts';
 import { Listeners } from './listeners.ts';
 import { Operations } from './operations.ts';
@@ -24,6 +25,7 @@ import type {
   LaneStatus,
   NewEvent,
   PreparedEvents,
+  Quota,
   Settled,
 } from './port.ts';
 import { Settling } from './settling.ts';
@@ -36,6 +38,8 @@ export interface EventLogOptions {
   readonly sealer: EventSealer;
   readonly clock: Clock;
   readonly evidence: Evidence;
+  /** What may be accepted for a lane, whoever sends it. Default: whatever fits. */
+  readonly quota?: Quota;
   /** For tests. Default: those of `LIMITS`. */
   readonly bounds?: Partial<LaneBounds>;
 }
@@ -61,7 +65,7 @@ interface CountRow {
  * store. Errors: those of the store.
  */
 export async function openEventLog(options: EventLogOptions): Promise<EventLog> {
-  const { store, sealer, clock, evidence, bounds } = options;
+  const { store, sealer, clock, evidence, bounds, quota = () => null } = options;
   const rows = await store.query<CountRow>(
     statement(
       store,
@@ -77,9 +81,10 @@ export async function openEventLog(options: EventLogOptions): Promise<EventLog> 
     counts.change(project, lane, amounts);
   }
   const held = rows.filter(({ state }) => state === 'held');
+  const waiting = rows.filter(({ state }) => state === 'waiting');
   await store.commit([
     statement(store, 'update events set lease = null, due_at = ? where lease is not null', [clock.now()]),
-    dueByAnotherClock({ store, clock }),
+    ...dueByAnotherClock({ store, clock }, waiting),
     // They are right unless somebody else removed rows; a line without its first would stand still.
     ...(held.length === 0
       ? []
@@ -94,11 +99,8 @@ export async function openEventLog(options: EventLogOptions): Promise<EventLog> 
   const envelopes = new EventEnvelopes(sealer, new SigningKeys(store, sealer));
   const failures = new FailureRecords(sealer);
   const listeners = new Listeners();
-  const parts = { store, clock, evidence, counts, envelopes, failures, listeners };
-  return new StoreEventLog(
-    parts,
-    held.map(({ project, lane }) => [project, lane] as const),
-  );
+  const parts = { store, clock, evidence, counts, envelopes, failures, listeners, quota };
+  return new StoreEventLog(parts, held);
 }
 
 /** The log in a store: one row for each event, and in memory what stands in each lane. */
@@ -111,7 +113,7 @@ class StoreEventLog implements EventLog {
   readonly #watch: ClockWatch;
   readonly #timer: NodeJS.Timeout;
 
-  constructor(parts: LogParts, holding: readonly (readonly [project: string, lane: Lane])[]) {
+  constructor(parts: LogParts, holding: readonly LaneName[]) {
     const dead = new DeadLetters(parts);
     this.#parts = parts;
     this.#claims = new Claims(parts, dead, holding);

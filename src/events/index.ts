@@ -20,6 +20,7 @@ export type {
   LaneStatus,
   NewEvent,
   PreparedEvents,
+  Quota,
   Settled,
   Settlement,
 } from './port.ts';

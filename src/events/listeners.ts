@@ -1,3 +1,4 @@
+import { laneKey, type LaneName } from './lane-name.ts';
 import type { Lane } from './port.ts';
 
 type Listener = (project: string, lane: Lane) => void;
@@ -13,12 +14,16 @@ export class Listeners {
     return () => this.#entries.delete(entry);
   }
 
-  tell(project: string, lane: Lane): void {
-    for (const { call } of [...this.#entries]) {
-      try {
-        call(project, lane);
-      } catch {
-        // What was written stands, whatever a listener makes of it.
+  /** Each lane once, however often it is named. */
+  tell(names: Iterable<LaneName>): void {
+    const lanes = new Map(Array.from(names, (name) => [laneKey(name), name]));
+    for (const { project, lane } of lanes.values()) {
+      for (const { call } of [...this.#entries]) {
+        try {
+          call(project, lane);
+        } catch {
+          // What was written stands, whatever a listener makes of it.
+        }
       }
     }
   }

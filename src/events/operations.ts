@@ -107,8 +107,7 @@ export class Operations {
       fitting.push(row);
     }
     const replayed = await this.#revive(fitting);
-    const lanes = new Map(fitting.map(({ project, lane }) => [lane, project]));
-    for (const [lane, project] of lanes) listeners.tell(project, lane);
+    listeners.tell(fitting);
     const [left] = dead.slice(fitting.length);
     if (left !== undefined) throw full(left.lane);
     return replayed;

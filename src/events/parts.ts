@@ -5,6 +5,7 @@ import type { EventEnvelopes } from './envelope.ts';
 import type { FailureRecords } from './failures.ts';
 import type { LaneCounts } from './lane-counts.ts';
 import type { Listeners } from './listeners.ts';
+import type { Quota } from './port.ts';
 
 /** What everything that works on the log shares. */
 export interface LogParts {
@@ -15,4 +16,5 @@ export interface LogParts {
   readonly envelopes: EventEnvelopes;
   readonly failures: FailureRecords;
   readonly listeners: Listeners;
+  readonly quota: Quota;
 }

@@ -28,6 +28,12 @@ export interface Accepted {
   readonly id: string | null;
 }
 
+/**
+ * Asks for so many events of a lane, all or none. Null: they may be accepted, and are counted. Otherwise the time after
+ * which they may be, ms; Infinity for more than may ever come at once.
+ */
+export type Quota = (lane: Lane, count: number) => number | null;
+
 /** Writes that make events durable together with something else, in one commit of the caller's. */
 export interface PreparedEvents {
   readonly writes: readonly Write[];
@@ -125,7 +131,7 @@ export interface EventQuery {
  */
 export interface EventLog {
   /**
-   * All of the events or none. Errors: CORDON_EVENTS_FULL (`retryAfterMs`), CORDON_EVENT_TOO_LARGE,
+   * All of the events or none. Errors: CORDON_EVENTS_FULL (`retryAfterMs`; `of` is `quota` where it is one), CORDON_EVENT_TOO_LARGE,
    * CORDON_EVENT_HOPS, those of the store.
    */
   accept(events: readonly NewEvent[]): Promise<readonly Accepted[]>;

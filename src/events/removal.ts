@@ -1,6 +1,6 @@
 import type { Write } from '../store/index.ts';
 import type { LogParts } from './parts.ts';
-import type { Lane } from './port.ts';
+import type { LaneName } from './lane-name.ts';
 import { statement, unhold, type EventHeadRow } from './statements.ts';
 
 /** Deletes events in one commit, if they are still as dead or alive as they were read. Returns how many. */
@@ -25,15 +25,12 @@ export async function removeRows(parts: LogParts, rows: readonly EventHeadRow[])
       state === 'dead' ? { dead: -1, deadBytes: -by } : { waiting: -1, waitingBytes: -by },
     );
   }
-  for (const [index, { project, lane }] of following.entries())
-    if (changes[writes.length + index] === 1) parts.listeners.tell(project, lane);
+  parts.listeners.tell(following.filter((_, index) => changes[writes.length + index] === 1));
   return removed;
 }
 
 /** Has the next event of an order go on. */
-interface Following {
-  readonly project: string;
-  readonly lane: Lane;
+interface Following extends LaneName {
   readonly write: Write;
 }
 

@@ -3,7 +3,8 @@ import type { Write } from '../store/index.ts';
 import { projectOfLease } from './claims.ts';
 import type { DeadLetters, Death } from './dead-letters.ts';
 import type { LogParts } from './parts.ts';
-import type { ClaimedEvent, Lane, Settled, Settlement } from './port.ts';
+import type { LaneName } from './lane-name.ts';
+import type { ClaimedEvent, Settled, Settlement } from './port.ts';
 import { HEAD_COLUMNS, listOf, statement, unhold, type EventHeadRow } from './statements.ts';
 
 type HeadRows = ReadonlyMap<string, EventHeadRow & { readonly lease: string | null }>;
@@ -41,16 +42,15 @@ export class Settling {
     if (steps.length === 0) return;
     const changes = await this.#parts.store.commit(steps.flatMap(({ writes }) => writes));
     let place = 0;
-    const lanes = new Map<string, { readonly project: string; readonly lane: Lane }>();
+    const lanes: LaneName[] = [];
     for (const { writes, committed, event } of steps) {
       if (changes[place] === 1) committed();
-      const project = projectOfLease(event.lease);
       // The next one of its order was held back, and goes on.
       if (writes.length > 1 && changes[place + 1] === 1)
-        lanes.set(JSON.stringify([project, event.lane]), { project, lane: event.lane });
+        lanes.push({ project: projectOfLease(event.lease), lane: event.lane });
       place += writes.length;
     }
-    for (const { project, lane } of lanes.values()) this.#parts.listeners.tell(project, lane);
+    this.#parts.listeners.tell(lanes);
   }
 
   /** Null: the lease is another, or the event is gone. */

@@ -68,6 +68,8 @@ export class TestTime implements Clock, Timers {
 /** The part of the log that takes ticks. Each event is a row that is written in the commit of the caller. */
 export class ScratchEvents implements Pick<EventLog, 'prepare'> {
   readonly full = new Set<string>();
+  /** Lanes whose quota is used up. */
+  readonly exhausted = new Set<string>();
   readonly committed: string[] = [];
   failures = 0;
   prepared: NewEvent[] = [];
@@ -77,7 +79,12 @@ export class ScratchEvents implements Pick<EventLog, 'prepare'> {
   async prepare(events: readonly NewEvent[]): Promise<PreparedEvents> {
     for (const event of events) {
       await this.before(event);
-      if (this.full.has(event.lane)) throw new CordonError('CORDON_EVENTS_FULL');
+      for (const [lanes, of] of [
+        [this.full, null],
+        [this.exhausted, 'quota'],
+      ] as const)
+        if (lanes.has(event.lane))
+          throw new CordonError('CORDON_EVENTS_FULL', undefined, { details: { of } });
       this.prepared.push(event);
     }
     return {
@@ -179,8 +186,6 @@ export async function setUp(t: Pick<TestContext, 'after'>, start: string | numbe
     events,
     lines,
     table: SourceTable.EMPTY,
-    /** Lanes whose quota is used up. */
-    exhausted: new Set<string>(),
     open: () =>
       Ticker.open({
         store,
@@ -188,7 +193,6 @@ export async function setUp(t: Pick<TestContext, 'after'>, start: string | numbe
         evidence: { log: (line) => lines.push(line) },
         project: 'default',
         sources: () => world.table,
-        quotas: { take: (lane) => (world.exhausted.has(lane) ? MINUTE : null) },
         clock: time,
         timers: time,
       }),

@@ -65,7 +65,7 @@ test('a tick beyond the quota of its source is left out, and holds up no other',
   const world = await setUp(t, START);
   world.table = tableOf({ cron: '0 * * * *' }, { cron: '0 * * * *' });
   const ticker = await world.open();
-  world.exhausted.add('cron:0 * * * * UTC>shop/f0');
+  world.events.exhausted.add('cron:0 * * * * UTC>shop/f0');
   await world.time.pass(HOUR, () => ticker.idle());
   assert.deepEqual(await world.ticks('f0'), []);
   assert.deepEqual(await world.ticks('f1'), ['2026-01-05T07:00:00.000Z']);

@@ -1,4 +1,4 @@
-import { LIMITS, systemClock, toCordonError, type Clock, type CordonError } from '../contract/index.ts';
+import { CordonError, LIMITS, systemClock, toCordonError, type Clock } from '../contract/index.ts';
 import type { BoundSource, EventLog, Lane, SourceTable } from '../events/index.ts';
 import type { Evidence, LogLevel } from '../evidence/index.ts';
 import type { CronSource } from '../manifest/index.ts';
@@ -17,8 +17,6 @@ export interface TickerOptions {
   readonly project: string;
   /** Sources of the deployments that are live now. */
   readonly sources: () => SourceTable;
-  /** Counts ticks against the quotas of their sources; null: they may be given. Without it there are no quotas. */
-  readonly quotas?: { take(lane: Lane, count: number): number | null };
   readonly clock?: Clock;
   readonly timers?: Timers;
 }
@@ -34,7 +32,6 @@ export class Ticker {
   readonly #evidence: Pick<Evidence, 'log'>;
   readonly #project: string;
   readonly #sources: () => SourceTable;
-  readonly #quotas: TickerOptions['quotas'];
   readonly #clock: Clock;
   readonly #timers: Timers;
   readonly #state: ScheduleState;
@@ -56,7 +53,6 @@ export class Ticker {
     this.#evidence = options.evidence;
     this.#project = options.project;
     this.#sources = options.sources;
-    this.#quotas = options.quotas;
     this.#clock = options.clock ?? systemClock;
     this.#timers = options.timers ?? systemTimers;
     this.#state = new ScheduleState(options.store, options.project);
@@ -202,17 +198,16 @@ export class Ticker {
   /** The event and the note that it was given become durable together or not at all. */
   async #tick(schedule: Schedule, time: number): Promise<void> {
     const { lane } = schedule.source;
-    if ((this.#quotas?.take(lane, 1) ?? null) !== null) {
-      await this.#leaveOut(schedule, time, 'its quota is used up');
-      return;
-    }
     const event = tickEvent(this.#project, schedule.source, time);
     const prepared = await this.#events.prepare([event]).catch((error: unknown) => {
-      if (toCordonError(error).code === 'CORDON_EVENTS_FULL') return null;
+      const refusal = toCordonError(error);
+      if (refusal.code === 'CORDON_EVENTS_FULL') return refusal;
       throw error;
     });
-    if (prepared === null) {
-      await this.#leaveOut(schedule, time, 'too many of its events wait already');
+    if (prepared instanceof CordonError) {
+      const isQuota = prepared.details['of'] === 'quota';
+      const reason = isQuota ? 'its quota is used up' : 'too many of its events wait already';
+      await this.#leaveOut(schedule, time, reason);
       return;
     }
     const { writes } = prepared;

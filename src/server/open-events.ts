@@ -1,8 +1,8 @@
 import type { BucketAdmission } from '../capability/index.ts';
 import { systemClock } from '../contract/index.ts';
-import { QuotaLog, SourceQuotas } from '../delivery/index.ts';
+import { SourceQuotas } from '../delivery/index.ts';
 import { openEventLog } from '../events/index.ts';
-import type { EventLog, SourceTable } from '../events/index.ts';
+import type { EventLog, Quota, SourceTable } from '../events/index.ts';
 import { Inspector, clamdScanner, isClamdInstalled } from '../inspection/index.ts';
 import type { InspectionRoom, Scanner } from '../inspection/index.ts';
 import { UploadAdmission } from '../uploads/index.ts';
@@ -28,9 +28,10 @@ export async function openEvents(
   closers: Closers,
 ): Promise<OpenedEvents> {
   const clock = systemClock;
-  const log = await openEventLog({ store, sealer: vault, clock, evidence });
-  closers.add(() => log.close());
-  const events = new QuotaLog(log, new SourceQuotas({ sources, clock }));
+  const quotas = new SourceQuotas({ sources, clock });
+  const quota: Quota = (lane, count) => quotas.take(lane, count);
+  const events = await openEventLog({ store, sealer: vault, clock, evidence, quota });
+  closers.add(() => events.close());
   const scanner = scannerOf(process.env);
   const inspector = new LazyInspector(() => Inspector.open({ room: room(), scanner }));
   const admission = new UploadAdmission({ sources, events, inspector, evidence, clock });
